@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+// Starts the program under the Node 24 that the project brings along, whichever Node ran this file.
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+if (Number(process.versions.node.split('.')[0]) >= 24) {
+  await import(main);
+} else {
+  const node = createRequire(import.meta.url).resolve(`node-linux-${process.arch}/bin/node`);
+  const child = spawnSync(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  if (child.error) throw child.error;
+  process.exit(child.status ?? 1);
+}
