@@ -1,0 +1,10 @@
+/** The domain: provision states, runs, steps, events, errors, ids, configuration. No IO. */
+export * from './config.ts';
+export * from './errors.ts';
+export * from './events.ts';
+export * from './ids.ts';
+export * from './json.ts';
+export * from './provision-states.ts';
+export * from './resources.ts';
+export * from './runs.ts';
+export * from './timeline.ts';
