@@ -104,7 +104,7 @@ export interface ImageReference {
   readonly token: string;
   /** Bytes of the raw image. */
   readonly sizeBytes: number;
-  /** Lower-case hex SHA-256 of the block map as it is served. */
+  /** The block map's own `sha256` (lower-case hex), which vouches for every extent. */
   readonly mapSha256: string;
 }
 
