@@ -1,0 +1,296 @@
+/**
+ * What the database can do, independent of the engine. `db.read` answers at once from committed state; `db.write` runs one
+ * transaction through the single writer queue and resolves when it is durable. Inside `write` await nothing but `tx`.
+ */
+import type {
+  Chassis,
+  ConductorSession,
+  JsonObject,
+  Network,
+  NetworkId,
+  NewEvent,
+  Node,
+  NodeId,
+  Port,
+  ProvisionEvent,
+  ProvisionState,
+  Reservation,
+  Run,
+  RunId,
+  SessionId,
+  StableState,
+  StoredEvent,
+  UnknownMachine,
+} from '@bessemer/core';
+
+export interface Db {
+  readonly engine: 'sqlite' | 'postgresql';
+  readonly read: Repositories;
+  /**
+   * One transaction, durable when resolved. `name` is for metrics and logs. May run `fn` again on a serialization failure
+   * (PostgreSQL): no side effects outside `tx`. A throw rolls back.
+   */
+  write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T>;
+  /** Database time, ms since the epoch: PostgreSQL's now(), the injected clock on SQLite. For lease expiry. */
+  now(): Promise<number>;
+  /** Called after each commit that appended events, in this process; a bell, not a promise (scaled: also by the bus). */
+  onEvents(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+export interface Repositories {
+  readonly nodes: NodeRepository;
+  readonly ports: PortRepository;
+  readonly chassis: ChassisRepository;
+  readonly networks: NetworkRepository;
+  readonly runs: RunRepository;
+  readonly events: EventRepository;
+  readonly conductors: ConductorRepository;
+  readonly boots: BootRepository;
+  readonly requests: RequestRepository;
+  readonly settings: SettingRepository;
+}
+
+export interface Page {
+  readonly limit: number;
+  /** uuid of the last item of the page before; an unknown one is INVALID_PARAMETER. */
+  readonly marker?: string;
+  readonly sortKey?: string;
+  readonly sortDir?: 'asc' | 'desc';
+}
+
+/** Only these may be changed by `update`; states, leases and power have functions of their own. */
+export type NodePatch = Partial<
+  Omit<
+    Node,
+    | 'uuid'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'reservation'
+    | 'provisionState'
+    | 'targetProvisionState'
+    | 'provisionUpdatedAt'
+  >
+>;
+
+export interface NodeFilter {
+  readonly chassisUuid?: string;
+  readonly instanceUuid?: string;
+  readonly associated?: boolean;
+  readonly maintenance?: boolean;
+  readonly provisionState?: ProvisionState;
+  readonly driver?: string;
+  readonly resourceClass?: string;
+  readonly fault?: string;
+  readonly conductorGroup?: string;
+  readonly owner?: string;
+  readonly lessee?: string;
+  /** Owner or lessee. */
+  readonly project?: string;
+  readonly descriptionContains?: string;
+  readonly retired?: boolean;
+  readonly shards?: readonly string[];
+  readonly sharded?: boolean;
+  readonly parentNode?: string;
+  /** Children are hidden unless asked for. */
+  readonly includeChildren?: boolean;
+  readonly instanceName?: string;
+  readonly reserved?: boolean;
+  readonly uuids?: readonly string[];
+}
+
+/** A node row as it lies in the database: wire names, JSON columns still text, so that a list only forwards them. */
+export type NodeRow = Readonly<Record<string, string | number | null>>;
+
+export interface NodeRepository {
+  /** Provision state `enroll` unless told (`available` for clients below 1.11). @throws NODE_ALREADY_EXISTS for a taken uuid, name or instance uuid. */
+  create(
+    node: {
+      readonly uuid: NodeId;
+      readonly driver: string;
+      readonly provisionState?: 'enroll' | 'available';
+    } & NodePatch,
+  ): Promise<Node>;
+  get(uuid: NodeId): Promise<Node | undefined>;
+  /** By uuid or by name. */
+  find(ident: string): Promise<Node | undefined>;
+  list(filter: NodeFilter, page: Page): Promise<Node[]>;
+  /** Only `columns` (wire names, `chassis_uuid` and `reservation` among them), JSON columns as text. */
+  listRows(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeRow[]>;
+  count(filter: NodeFilter): Promise<number>;
+  /** Writes the patch. With `fence`: only if the node's lease has it. @throws STALE_FENCE, NODE_NOT_FOUND, NODE_ALREADY_EXISTS. */
+  update(uuid: NodeId, patch: NodePatch, fence?: number): Promise<Node>;
+  /** Removes the node with its ports, runs and events stay. @throws NODE_NOT_FOUND. */
+  remove(uuid: NodeId): Promise<void>;
+  /** Takes the lease: a conditional update. Undefined when somebody else's live session holds it. The same session gets a new fence. */
+  reserve(uuid: NodeId, session: SessionId, conductor: string, purpose: string): Promise<Reservation | undefined>;
+  /** Gives the lease back; an old fence does nothing and says false. */
+  release(uuid: NodeId, fence: number): Promise<boolean>;
+  /**
+   * The only writer of provision_state: checks the row of the table, writes state, target, last_error, provision_updated_at and
+   * the event `node.provision_state` in this transaction. @throws INVALID_STATE when the table has no such row, STALE_FENCE.
+   */
+  processEvent(
+    uuid: NodeId,
+    event: ProvisionEvent,
+    options: {
+      readonly fence?: number;
+      readonly runId?: RunId | null;
+      /** Null clears last_error, undefined keeps it. */
+      readonly error?: string | null;
+    },
+  ): Promise<{ from: ProvisionState; to: ProvisionState; target: StableState | null; node: Node }>;
+  /** Nodes whose lease belongs to a session that has expired or is gone, oldest first. */
+  listOrphaned(limit: number): Promise<Array<{ uuid: NodeId; reservation: Reservation }>>;
+  /** The config drive lies in a table of its own (encrypted at rest). */
+  setConfigDrive(uuid: NodeId, value: JsonObject | string | null): Promise<void>;
+  getConfigDrive(uuid: NodeId): Promise<JsonObject | string | null>;
+  /** Inventory and plugin data of the last inspection. */
+  setInventory(uuid: NodeId, value: { inventory: JsonObject; pluginData: JsonObject } | null): Promise<void>;
+  getInventory(uuid: NodeId): Promise<{ inventory: JsonObject; pluginData: JsonObject } | null>;
+}
+
+export type PortPatch = Partial<Omit<Port, 'uuid' | 'createdAt' | 'updatedAt'>>;
+export interface PortFilter {
+  readonly nodeUuid?: string;
+  readonly address?: string;
+  readonly portgroupUuid?: string;
+  readonly descriptionContains?: string;
+}
+export interface PortRepository {
+  /** @throws PORT_ALREADY_EXISTS for a taken MAC address or uuid. */
+  create(
+    port: { readonly uuid: Port['uuid']; readonly nodeUuid: NodeId; readonly address: string } & PortPatch,
+  ): Promise<Port>;
+  /** By uuid, by MAC address or by name. */
+  find(ident: string): Promise<Port | undefined>;
+  list(filter: PortFilter, page: Page): Promise<Port[]>;
+  /** @throws PORT_NOT_FOUND, PORT_ALREADY_EXISTS. */
+  update(uuid: Port['uuid'], patch: PortPatch): Promise<Port>;
+  remove(uuid: Port['uuid']): Promise<void>;
+}
+
+export type ChassisPatch = Partial<Pick<Chassis, 'description' | 'extra'>>;
+export interface ChassisRepository {
+  create(chassis: { readonly uuid: Chassis['uuid'] } & ChassisPatch): Promise<Chassis>;
+  find(uuid: string): Promise<Chassis | undefined>;
+  list(page: Page): Promise<Chassis[]>;
+  update(uuid: Chassis['uuid'], patch: ChassisPatch): Promise<Chassis>;
+  /** @throws CHASSIS_NOT_EMPTY, CHASSIS_NOT_FOUND. */
+  remove(uuid: Chassis['uuid']): Promise<void>;
+}
+
+export interface NetworkRepository {
+  put(network: Omit<Network, 'createdAt'>): Promise<Network>;
+  list(): Promise<Network[]>;
+  findByName(name: string): Promise<Network | undefined>;
+  remove(uuid: NetworkId): Promise<void>;
+}
+
+export type RunPatch = Partial<
+  Pick<
+    Run,
+    | 'state'
+    | 'segments'
+    | 'cursor'
+    | 'notes'
+    | 'owner'
+    | 'deadline'
+    | 'waitingFor'
+    | 'progress'
+    | 'error'
+    | 'finishedAt'
+    | 'input'
+  >
+>;
+export interface RunRepository {
+  /** A second unfinished run of one node is INVALID_STATE. `fence` is the node's lease. */
+  create(
+    run: Pick<
+      Run,
+      'id' | 'nodeUuid' | 'verb' | 'state' | 'input' | 'segments' | 'deadline' | 'owner' | 'fence' | 'requestId'
+    >,
+  ): Promise<Run>;
+  get(id: RunId): Promise<Run | undefined>;
+  /** The unfinished run of a node, if there is one. */
+  current(nodeUuid: NodeId): Promise<Run | undefined>;
+  /** The newest run of a node, finished or not; with `verb`, of that verb. */
+  latest(nodeUuid: NodeId, verb?: Run['verb']): Promise<Run | undefined>;
+  listUnfinished(owner?: SessionId): Promise<Run[]>;
+  /** Runs in state `queued`, oldest first. */
+  listQueued(): Promise<Run[]>;
+  /** Unfinished runs whose own deadline or whose waitingFor.until is over at `now`. */
+  listOverdue(now: number, limit: number): Promise<Run[]>;
+  /** Writes only if the run's fence is `fence`. @throws STALE_FENCE, RUN_NOT_FOUND. */
+  update(id: RunId, fence: number, patch: RunPatch): Promise<Run>;
+  /** Hands the run to another session together with the node's new fence. */
+  takeOver(id: RunId, session: SessionId, fence: number): Promise<Run>;
+}
+
+export interface EventFilter {
+  readonly nodeUuid?: string;
+  readonly runId?: string;
+  readonly types?: readonly string[];
+}
+export interface EventRepository {
+  append(event: NewEvent): Promise<void>;
+  /**
+   * Events after `after` (a cursor; undefined: from the oldest kept), oldest first. Never skips one that becomes visible later:
+   * on PostgreSQL it stops below the snapshot's xmin. @throws INVALID_PARAMETER for a malformed cursor.
+   */
+  listAfter(after: string | undefined, filter: EventFilter, limit: number): Promise<StoredEvent[]>;
+  /** The newest events, newest last. */
+  listLast(filter: EventFilter, limit: number): Promise<StoredEvent[]>;
+  /** The cursor of the newest event, to start a stream at the end. */
+  head(): Promise<string>;
+  purge(keep: number): Promise<number>;
+}
+
+export interface ConductorRepository {
+  /** Registers or renews the session's life for `ttlMs` of database time. False when it has expired: the process must stop working. */
+  heartbeat(session: Omit<ConductorSession, 'expiresAt' | 'startedAt'>, ttlMs: number): Promise<boolean>;
+  /** Ends a session at once: its leases are free for others. */
+  end(session: SessionId): Promise<void>;
+  /** All sessions, dead ones of the last day included, newest per host name. */
+  list(): Promise<Array<ConductorSession & { alive: boolean }>>;
+  get(session: SessionId): Promise<(ConductorSession & { alive: boolean }) | undefined>;
+}
+
+/** Boot tokens and what was seen on the boot network. */
+export interface BootRepository {
+  /** Stores the SHA-256 of a token for this boot of this run. */
+  addToken(token: {
+    readonly sha256: string;
+    readonly nodeUuid: NodeId;
+    readonly runId: RunId;
+    readonly mac: string;
+    readonly expiresAt: number;
+  }): Promise<void>;
+  /** The token's row while it is open, not closed and not expired. */
+  findToken(sha256: string): Promise<{ nodeUuid: NodeId; runId: RunId; mac: string } | undefined>;
+  /** Closes all boot tokens of a run: the first hello does it. */
+  closeTokens(runId: RunId): Promise<void>;
+  /** The agent's session key (hashed) for reconnects, one per run. */
+  setAgentKey(runId: RunId, nodeUuid: NodeId, sha256: string, bootId: string): Promise<void>;
+  findAgentKey(sha256: string): Promise<{ nodeUuid: NodeId; runId: RunId; bootId: string } | undefined>;
+  dropAgentKeys(runId: RunId): Promise<void>;
+  seenUnknown(machine: Omit<UnknownMachine, 'firstSeenAt' | 'lastSeenAt' | 'requests'>): Promise<{ isNew: boolean }>;
+  listUnknown(limit: number): Promise<UnknownMachine[]>;
+  forgetUnknown(mac: string): Promise<void>;
+  /** The last DHCP address a MAC was seen with. */
+  setAddress(mac: string, address: string): Promise<void>;
+  getAddress(mac: string): Promise<string | undefined>;
+}
+
+/** A repeat of a request id gets the first answer. */
+export interface RequestRepository {
+  get(requestId: string): Promise<JsonObject | undefined>;
+  put(requestId: string, answer: JsonObject): Promise<void>;
+  purge(olderThan: number): Promise<number>;
+}
+
+/** Small facts of the installation, such as the service's key pair (values marked secret are encrypted at rest). */
+export interface SettingRepository {
+  get(name: string): Promise<string | undefined>;
+  put(name: string, value: string, options?: { secret?: boolean }): Promise<void>;
+}

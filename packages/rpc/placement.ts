@@ -1,0 +1,27 @@
+/** Which conductor works on a node: rendezvous hashing, a pure function with golden cases, so that every process answers alike. */
+import { createHash } from 'node:crypto';
+
+export interface PlacedConductor {
+  readonly hostname: string;
+  readonly conductorGroup: string;
+  readonly drivers: readonly { readonly name: string }[];
+  readonly alive: boolean;
+}
+
+/**
+ * The live conductor of the node's group (case-insensitive) that runs its driver and whose hash with the node is the highest;
+ * undefined when there is none. A conductor that comes or goes moves only its own share of nodes.
+ */
+export function conductorFor(
+  node: { readonly uuid: string; readonly driver: string; readonly conductorGroup: string },
+  conductors: readonly PlacedConductor[],
+): string | undefined {
+  let best: { hostname: string; score: string } | undefined;
+  for (const c of conductors) {
+    if (!c.alive || c.conductorGroup.toLowerCase() !== node.conductorGroup.toLowerCase()) continue;
+    if (!c.drivers.some((d) => d.name === node.driver)) continue;
+    const score = createHash('sha256').update(`${c.hostname}|${node.uuid}`).digest('hex');
+    if (!best || score > best.score) best = { hostname: c.hostname, score };
+  }
+  return best?.hostname;
+}
