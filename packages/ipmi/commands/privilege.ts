@@ -1,0 +1,14 @@
+/** Privilege levels (IPMI v2.0 section 6.8). */
+export type PrivilegeLevel = 'CALLBACK' | 'USER' | 'OPERATOR' | 'ADMINISTRATOR';
+
+export const PRIVILEGE_NUMBER: Readonly<Record<PrivilegeLevel, number>> = {
+  CALLBACK: 1,
+  USER: 2,
+  OPERATOR: 3,
+  ADMINISTRATOR: 4,
+};
+
+/** The level of a number, if it is one of those spoken here. */
+export function privilegeOf(number: number): PrivilegeLevel | undefined {
+  return (Object.keys(PRIVILEGE_NUMBER) as PrivilegeLevel[]).find((level) => PRIVILEGE_NUMBER[level] === number);
+}
