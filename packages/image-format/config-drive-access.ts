@@ -27,7 +27,7 @@ const HOST_KEY_NAMES: Readonly<Record<string, string>> = {
   'ecdsa-sha2-nistp384': 'ecdsa',
   'ecdsa-sha2-nistp521': 'ecdsa',
 };
-const PUBLIC_KEY = /^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\r\n]*)?$/;
+const PUBLIC_KEY = /^(ssh|ecdsa|sk)-[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}( [^\r\n]*)?$/;
 
 /**
  * Adds access to a drive and keeps all that is there. The keys go to `public_keys` of meta_data, since cloud-init does not merge

@@ -182,13 +182,14 @@ export function readConfigDrive(image: Uint8Array): Result<ConfigDrive> {
 function extraFilesOf(files: readonly IsoFile[], version: string): IsoFile[] {
   const taken = `openstack/${version}/`;
   const others = [...VERSIONS, 'latest'].map((v) => `openstack/${v}/`);
-  return files.flatMap((file) => {
+  const kept = files.flatMap((file) => {
     if (file.path.startsWith(taken)) {
       const rest = file.path.slice(taken.length);
       return KNOWN.includes(rest) ? [] : [{ path: `${LATEST}${rest}`, data: file.data }];
     }
     return others.some((prefix) => file.path.startsWith(prefix)) ? [] : [file];
   });
+  return kept.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

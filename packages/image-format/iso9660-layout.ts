@@ -17,7 +17,7 @@ export const ISO_MAX_DEPTH = 7;
 export const ISO_MAX_FILES = 4096;
 /** What the records of both trees can hold: UTF-16 units for Joliet, UTF-8 bytes beside the other fields of Rock Ridge. */
 const MAX_NAME_UNITS = 100;
-const MAX_NAME_BYTES = 140;
+const MAX_NAME_BYTES = 138;
 
 /** False for names that one of the name forms cannot carry or that would walk out of their directory. */
 export function isIsoName(name: string): boolean {
