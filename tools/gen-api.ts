@@ -1,0 +1,52 @@
+/** Makes api-spec/generated/ from api-spec/openapi.yaml. `--check` writes nothing and fails when it is stale. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+const root = new URL('..', import.meta.url).pathname;
+const check = process.argv.includes('--check');
+const toolDir = join(root, 'tools/openapi-types');
+
+const spec: unknown = parse(readFileSync(join(root, 'api-spec/openapi.yaml'), 'utf8'), {
+  merge: true,
+  maxAliasCount: -1,
+});
+const json = `${JSON.stringify(spec, null, 1)}\n`;
+
+if (!existsSync(join(toolDir, 'node_modules/openapi-typescript'))) {
+  console.log('gen-api: installing openapi-typescript into its own folder');
+  execFileSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: toolDir,
+    stdio: 'inherit',
+  });
+}
+const work = mkdtempSync(join(tmpdir(), 'gen-api-'));
+try {
+  writeFileSync(join(work, 'openapi.json'), json);
+  execFileSync(
+    process.execPath,
+    [
+      join(toolDir, 'node_modules/openapi-typescript/bin/cli.js'),
+      join(work, 'openapi.json'),
+      '-o',
+      join(work, 'types.ts'),
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  const made = { 'openapi.json': json, 'types.ts': readFileSync(join(work, 'types.ts'), 'utf8') };
+  let stale = false;
+  for (const [name, content] of Object.entries(made)) {
+    const path = join(root, 'api-spec/generated', name);
+    if (existsSync(path) && readFileSync(path, 'utf8') === content) continue;
+    stale = true;
+    if (check) console.error(`gen-api: ${path} is not what api-spec/openapi.yaml says; run npm run gen:api`);
+    else writeFileSync(path, content);
+  }
+  if (check && stale) process.exitCode = 1;
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
