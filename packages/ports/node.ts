@@ -34,6 +34,8 @@ export const systemDatagrams: Datagrams = {
       });
     });
     let closed = false;
+    let sending = 0;
+    let onIdle: (() => void) | undefined;
     const at = socket.address();
     const errorListeners: Array<(error: Error) => void> = [];
     socket.on('error', (error) => {
@@ -43,7 +45,9 @@ export const systemDatagrams: Datagrams = {
       local: { address: at.address, port: at.port },
       send(data: Uint8Array, to: DatagramPeer) {
         if (closed) return;
+        sending++;
         socket.send(data, to.port, to.address, (error) => {
+          if (--sending === 0) onIdle?.();
           if (error && !closed) for (const listener of errorListeners) listener(error);
         });
       },
@@ -57,7 +61,11 @@ export const systemDatagrams: Datagrams = {
         new Promise<void>((resolve) => {
           if (closed) return resolve();
           closed = true;
-          socket.close(() => resolve());
+          // A socket of Node drops what it has not handed to the kernel yet: the last words of a protocol are often sent
+          // just before the close.
+          const close = () => socket.close(() => resolve());
+          if (sending > 0) onIdle = close;
+          else close();
         }),
     };
   },
