@@ -7,4 +7,5 @@ export * from './json.ts';
 export * from './provision-states.ts';
 export * from './resources.ts';
 export * from './runs.ts';
+export * from './time.ts';
 export * from './timeline.ts';

@@ -1,0 +1,8 @@
+/** How times are written. Here and nowhere else a Date is made: from a number, never from the clock. */
+
+/** ISO 8601 with an offset, as Ironic writes it (`2026-11-20T15:27:32.622000+00:00`); null stays null. */
+export function formatTime(ms: number): string;
+export function formatTime(ms: number | null): string | null;
+export function formatTime(ms: number | null): string | null {
+  return ms === null ? null : `${new Date(ms).toISOString().slice(0, -1)}000+00:00`;
+}

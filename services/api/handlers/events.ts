@@ -1,0 +1,105 @@
+/** The event stream: server-sent events that resume at Last-Event-ID, so that each event is seen exactly once. */
+import { EVENT_TYPES, type EventType, formatTime, ServiceError, type StoredEvent } from '@bessemer/core';
+import type { Db, EventFilter } from '@bessemer/db';
+import type { Clock } from '@bessemer/ports';
+import { booleanParameter } from '../http/query.ts';
+import type { Handler } from '../request.ts';
+import { findNode } from './nodes.ts';
+
+const BATCH = 500;
+/** A comment this often keeps proxies from closing a quiet stream; it also finds events whose bell was lost. */
+const HEARTBEAT_MS = 5_000;
+
+function frame(event: StoredEvent): string {
+  const data = {
+    type: event.type,
+    node_uuid: event.nodeUuid,
+    run_id: event.runId,
+    severity: event.severity,
+    at: formatTime(event.at),
+    data: event.data,
+  };
+  return `id: ${event.cursor}\nevent: ${event.type}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+/** Chunks of the stream, from the event after `after` on; ends when `signal` aborts, or at the last event unless `follow`. */
+async function* chunks(options: {
+  db: Db;
+  clock: Clock;
+  filter: EventFilter;
+  after: string | undefined;
+  follow: boolean;
+  signal: AbortSignal;
+}): AsyncGenerator<string> {
+  const { db, clock, filter, follow, signal } = options;
+  let after = options.after;
+  let wake: () => void = () => {};
+  let rung = false;
+  const ring = () => {
+    rung = true;
+    wake();
+  };
+  const unsubscribe = db.onEvents(ring);
+  signal.addEventListener('abort', ring);
+  try {
+    yield ': bessemer\n\n';
+    while (!signal.aborted) {
+      rung = false;
+      const events = await db.read.events.listAfter(after, filter, BATCH);
+      for (const event of events) {
+        after = event.cursor;
+        yield frame(event);
+      }
+      if (events.length === BATCH) continue;
+      if (!follow) return;
+      if (rung) continue;
+      const isQuiet = await new Promise<boolean>((resolve) => {
+        const timer = clock.setTimer(HEARTBEAT_MS, () => resolve(true), { background: true });
+        wake = () => {
+          timer.cancel();
+          resolve(false);
+        };
+      });
+      wake = () => {};
+      if (isQuiet) yield ': quiet\n\n';
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener('abort', ring);
+  }
+}
+
+export const streamEvents: Handler = async (request, services) => {
+  const { query } = request;
+  const types = query
+    .get('type')
+    ?.split(',')
+    .filter((t) => t !== '');
+  const unknown = types?.find((t) => !Object.hasOwn(EVENT_TYPES, t));
+  if (unknown !== undefined)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `There is no event type ${unknown}. Types: ${Object.keys(EVENT_TYPES).join(', ')}`,
+    );
+  const node = query.get('node');
+  const run = query.get('run');
+  const filter: EventFilter = {
+    ...(node ? { nodeUuid: (await findNode(request, node, services)).uuid } : {}),
+    ...(run ? { runId: run } : {}),
+    ...(types ? { types: types as EventType[] } : {}),
+  };
+  const asked = request.header('last-event-id') ?? query.get('after') ?? undefined;
+  const after = asked === 'now' ? await services.db.read.events.head() : asked;
+  // A bad cursor is refused before the stream begins.
+  if (after !== undefined) await services.db.read.events.listAfter(after, filter, 1);
+  const follow = booleanParameter(query, 'follow') ?? true;
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    },
+    stream: chunks({ db: services.db, clock: services.clock, filter, after, follow, signal: request.signal }),
+  };
+};

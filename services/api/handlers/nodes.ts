@@ -1,0 +1,294 @@
+/** Nodes: list, show, create, patch, delete. */
+import {
+  asNodeId,
+  DELETE_ALLOWED_STATES,
+  isProvisionState,
+  isUuid,
+  type JsonObject,
+  type Node,
+  ServiceError,
+  UPDATE_ALLOWED_STATES,
+} from '@bessemer/core';
+import type { NodeFilter } from '@bessemer/db';
+import { conductorFor } from '@bessemer/rpc';
+import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
+import { applyPatch, type PatchOperation } from '../http/patch.ts';
+import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
+import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
+import { collection } from '../views/links.ts';
+import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
+import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
+import { checkInterfaces, nodePatchFrom } from './node-input.ts';
+
+export const nodeNotFound = (ident: string) => new ServiceError('NODE_NOT_FOUND', `Node ${ident} could not be found.`);
+
+/** The node by uuid, or by name from 1.5 on. @throws NODE_NOT_FOUND. */
+export async function findNode(
+  request: Pick<ApiRequest, 'minor'>,
+  ident: string,
+  services: ApiServices,
+): Promise<Node> {
+  const byUuid = isUuid(ident);
+  const node =
+    byUuid || request.minor >= 5 ? await services.db.read.nodes.find(byUuid ? ident.toLowerCase() : ident) : undefined;
+  if (!node) throw nodeNotFound(ident);
+  return node;
+}
+
+function viewContext(request: ApiRequest, conductors: Conductors): NodeViewContext {
+  return {
+    base: request.base,
+    minor: request.minor,
+    conductorOf: (node) => conductorFor(node, conductors) ?? null,
+    defaultInterface: (node, kind) => driverOf(conductors, node.driver)?.defaults[kind as 'power'] ?? null,
+  };
+}
+
+const fullFields = (minor: number) => NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire);
+
+async function showFull(request: ApiRequest, services: ApiServices, node: Node): Promise<JsonObject> {
+  return nodeView(node, fullFields(request.minor), true, viewContext(request, await readConductors(services)));
+}
+
+/** The chassis must exist. */
+async function chassisFilter(ident: string, services: ApiServices): Promise<string> {
+  const chassis = await services.db.read.chassis.find(ident);
+  if (!chassis) throw new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${ident} could not be found.`);
+  return chassis.uuid;
+}
+
+async function filterOf(request: ApiRequest, services: ApiServices): Promise<NodeFilter> {
+  const { query } = request;
+  const text = (name: string) => textParameter(query, name);
+  const flag = (name: string) => booleanParameter(query, name);
+  const state = text('provision_state');
+  if (state !== undefined && !isProvisionState(state))
+    throw new ServiceError('INVALID_PARAMETER', `Provision state "${state}" is not valid`);
+  const chassis = request.params['chassis'] ?? text('chassis_uuid');
+  const parent = text('parent_node');
+  const filter: { [K in keyof NodeFilter]: NodeFilter[K] | undefined } = {
+    chassisUuid: chassis === undefined ? undefined : await chassisFilter(chassis, services),
+    instanceUuid: text('instance_uuid'),
+    associated: flag('associated'),
+    maintenance: flag('maintenance'),
+    provisionState: state,
+    driver: text('driver'),
+    resourceClass: text('resource_class'),
+    fault: text('fault'),
+    conductorGroup: text('conductor_group'),
+    owner: text('owner'),
+    lessee: text('lessee'),
+    project: text('project'),
+    descriptionContains: text('description_contains'),
+    retired: flag('retired'),
+    shards: text('shard')?.split(','),
+    sharded: flag('sharded'),
+    includeChildren: flag('include_children'),
+    parentNode: parent === undefined ? undefined : (await findNode(request, parent, services)).uuid,
+    instanceName: text('instance_name'),
+  };
+  return Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined));
+}
+
+async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
+  const { query, minor } = request;
+  const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
+  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
+  const sortKey = page.sortKey;
+  if (sortKey && (NODE_FIELD.get(sortKey)?.since ?? 1) > minor)
+    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const conductors = await readConductors(services);
+  const context = viewContext(request, conductors);
+  const wantedConductor = textParameter(query, 'conductor');
+  const nodes = (await services.db.read.nodes.list(await filterOf(request, services), page)).filter(
+    (node) => wantedConductor === undefined || context.conductorOf(node) === wantedConductor,
+  );
+  const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
+  const items = nodes.map((node) => nodeView(node, fields, isFull, context));
+  // A look-up by instance is no page: Ironic answers it without `next`.
+  const marker = query.has('instance_uuid') ? undefined : nodes.at(-1)?.uuid;
+  return ok(collection('nodes', items, { base: request.base, path, limit: page.limit, query, marker }));
+}
+
+export const listNodes: Handler = (request, services) => listReply(request, services, false, 'nodes');
+export const listNodesDetail: Handler = (request, services) => listReply(request, services, true, 'nodes/detail');
+export const listChassisNodes: Handler = (request, services) =>
+  listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
+
+export const getNode: Handler = async (request, services) => {
+  const node = await findNode(request, request.params['node']!, services);
+  if (!request.query.has('fields')) return ok(await showFull(request, services, node));
+  const { fields } = fieldsOf(request.query, false, nodeFieldTable, request.minor);
+  return ok(nodeView(node, fields, false, viewContext(request, await readConductors(services))));
+};
+
+export const createNode: Handler = async (request, services) => {
+  const body = request.body as JsonObject;
+  for (const name of Object.keys(body))
+    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
+      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const uuid = body['uuid'] ?? services.random.uuid();
+  if (typeof uuid !== 'string' || !isUuid(uuid))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
+  const patch = await nodePatchFrom(body, services, 'create');
+  const conductors = await readConductors(services);
+  const driver = String(body['driver']);
+  const description = driverOf(conductors, driver);
+  if (!description || !conductorFor({ uuid, driver, conductorGroup: patch.conductorGroup ?? '' }, conductors))
+    throw noValidHost(driver, patch.conductorGroup ?? '');
+  checkInterfaces(patch.interfaces ?? {}, description);
+  const node = await services.db.write('create node', async (tx) => {
+    const made = await tx.nodes.create({
+      ...patch,
+      uuid: asNodeId(uuid),
+      driver,
+      // Clients below 1.11 know no enroll.
+      provisionState: request.minor >= 11 ? 'enroll' : 'available',
+    });
+    await tx.events.append({ type: 'node.created', nodeUuid: made.uuid, runId: null, data: { driver } });
+    return made;
+  });
+  return created(await showFull(request, services, node), `${request.base}/v1/nodes/${node.uuid}`);
+};
+
+/** Fields as they stand, to apply a patch to: unlike a view it holds the secrets and only what may be changed. */
+function patchable(node: Node): JsonObject {
+  const document: JsonObject = {};
+  for (const field of NODE_FIELDS) {
+    if (!field.writable) continue;
+    document[field.wire] = field.interfaceKind
+      ? (node.interfaces[field.interfaceKind] ?? null)
+      : (node[field.key!] as never);
+  }
+  return document;
+}
+
+/** A patch sends back the mask of a secret it was shown: that means the secret as it is. */
+function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
+  const masked = maskSecrets(before);
+  return Object.fromEntries(
+    Object.entries(after).map(([name, v]) => [name, v === '******' && masked[name] === '******' ? before[name]! : v]),
+  );
+}
+
+export const patchNode: Handler = async (request, services) => {
+  const found = await findNode(request, request.params['node']!, services);
+  const operations = request.body as unknown as PatchOperation[];
+  const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
+  for (const name of touched)
+    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
+      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const writable = NODE_FIELDS.filter((f) => f.writable && f.since <= request.minor).map((f) => f.wire);
+  const bad = [...touched].find((name) => !writable.includes(name));
+  if (bad !== undefined)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Cannot patch /${bad}. Only the following can be updated: ${[...writable].sort().join(', ')}`,
+    );
+  if (booleanParameter(request.query, 'reset_interfaces') && !touched.has('driver'))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      "The reset_interfaces parameter can only be used when changing the node's driver.",
+    );
+  const conductors = await readConductors(services);
+
+  const node = await services.db.write('patch node', async (tx) => {
+    const now = await tx.nodes.get(found.uuid);
+    if (!now) throw nodeNotFound(request.params['node']!);
+    if (now.reservation)
+      throw new ServiceError(
+        'NODE_LOCKED',
+        `Node ${now.uuid} is locked by host ${now.reservation.conductor}, please retry after the current operation is completed.`,
+      );
+    const isMaintenanceOnly = [...touched].every((name) => name.startsWith('maintenance'));
+    if (now.targetProvisionState !== null && !UPDATE_ALLOWED_STATES.includes(now.provisionState) && !isMaintenanceOnly)
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Node ${now.uuid} can not be updated while a state transition is in progress.`,
+      );
+    const before = patchable(now);
+    const after = applyPatch(before, operations, { minor: request.minor, isKnown: () => true, isWritable: () => true });
+    for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
+    const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
+    if (touched.has('driver_info'))
+      changed['driver_info'] = keepMaskedSecrets(now.driverInfo, (changed['driver_info'] ?? {}) as JsonObject);
+    const patch = await nodePatchFrom(changed, services, 'patch');
+    const resets = booleanParameter(request.query, 'reset_interfaces') === true;
+    const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
+    for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
+    const driver = patch.driver ?? now.driver;
+    if (touched.has('driver') || patch.interfaces) {
+      const description = driverOf(conductors, driver);
+      if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
+      checkInterfaces(interfaces, description);
+    }
+    checkProtection(now, patch);
+    if (
+      touched.has('instance_uuid') &&
+      now.instanceUuid !== null &&
+      patch.instanceUuid &&
+      patch.instanceUuid !== now.instanceUuid
+    )
+      throw new ServiceError('NODE_ASSOCIATED', `Node ${now.uuid} is associated with instance ${now.instanceUuid}.`);
+    const { interfaces: _ignored, ...rest } = patch;
+    const updated = await tx.nodes.update(now.uuid, { ...rest, interfaces });
+    if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)
+      await tx.events.append({
+        type: 'node.maintenance',
+        nodeUuid: now.uuid,
+        runId: null,
+        data: { maintenance: patch.maintenance, reason: patch.maintenanceReason ?? null },
+      });
+    return updated;
+  });
+  return ok(await showFull(request, services, node));
+};
+
+function checkProtection(now: Node, patch: { protected?: boolean; retired?: boolean }): void {
+  if (patch.protected === true && !now.protected && now.provisionState !== 'active' && now.provisionState !== 'rescue')
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Node ${now.uuid} can only be made protected in provision states 'active' or 'rescue', the current state is '${now.provisionState}'`,
+    );
+  if (patch.retired === true && !now.retired && now.provisionState === 'available')
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Node ${now.uuid} can not have 'retired' set in provision state 'available', the current state is 'available'`,
+    );
+}
+
+export const deleteNode: Handler = async (request, services) => {
+  const ident = request.params['node']!;
+  const found = await findNode(request, ident, services);
+  await services.db.write('delete node', async (tx) => {
+    const node = await tx.nodes.get(found.uuid);
+    if (!node) throw nodeNotFound(ident);
+    if (node.reservation)
+      throw new ServiceError(
+        'NODE_LOCKED',
+        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
+      );
+    if (node.protected)
+      throw new ServiceError(
+        'NODE_PROTECTED',
+        `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
+      );
+    if (!node.maintenance && node.instanceUuid !== null)
+      throw new ServiceError('NODE_ASSOCIATED', `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`);
+    if (!node.maintenance && !DELETE_ALLOWED_STATES.includes(node.provisionState))
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Can not delete node "${node.uuid}" while it is in provision state "${node.provisionState}". Valid provision states to perform deletion are: "('manageable', 'enroll', 'adopt failed', 'available')", or set the node into maintenance mode`,
+      );
+    await tx.events.append({ type: 'node.deleted', nodeUuid: node.uuid, runId: null, data: { name: node.name } });
+    await tx.nodes.remove(node.uuid);
+  });
+  return noContent;
+};
+
+export const getInventory: Handler = async (request, services) => {
+  const node = await findNode(request, request.params['node']!, services);
+  const found = await services.db.read.nodes.getInventory(node.uuid);
+  if (!found) throw new ServiceError('NOT_FOUND', `Node inventory record for node ${node.uuid} could not be found.`);
+  return ok({ inventory: found.inventory, plugin_data: found.pluginData });
+};

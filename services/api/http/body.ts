@@ -1,0 +1,58 @@
+/** Reads request bodies within limits of size and depth. */
+import type { IncomingMessage } from 'node:http';
+import { type Json, ServiceError } from '@bessemer/core';
+
+const MIB = 1024 * 1024;
+export const MAX_DEPTH = 25;
+
+/** Most bytes of a body: Ironic's limits. */
+export function bodyLimit(path: string): number {
+  if (/\/states\/provision\/?$/.test(path)) return 64 * MIB;
+  if (path.includes('/continue_inspection')) return 16 * MIB;
+  return MIB;
+}
+
+/** True when brackets outside strings nest deeper than `limit`: one pass, before anything is parsed. */
+export function isTooDeep(text: string, limit: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x5b || c === 0x7b) {
+      if (++depth > limit) return true;
+    } else if (c === 0x5d || c === 0x7d) depth--;
+  }
+  return false;
+}
+
+/**
+ * The JSON body, or undefined when there is none.
+ * @throws ServiceError BODY_TOO_LARGE; INVALID_PARAMETER for what is not JSON or nests too deep.
+ */
+export async function readJsonBody(request: IncomingMessage, path: string): Promise<Json | undefined> {
+  const limit = bodyLimit(path);
+  const tooLarge = () =>
+    new ServiceError('BODY_TOO_LARGE', `The request body is larger than the ${limit} bytes that ${path} takes.`);
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += (chunk as Buffer).length;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk as Buffer);
+  }
+  if (size === 0) return undefined;
+  const text = Buffer.concat(chunks).toString('utf8');
+  if (isTooDeep(text, MAX_DEPTH))
+    throw new ServiceError('INVALID_PARAMETER', `The request body nests deeper than ${MAX_DEPTH} levels.`);
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    const where = error instanceof Error ? error.message : '';
+    throw new ServiceError('INVALID_PARAMETER', `The request body is not JSON: ${where}`);
+  }
+}

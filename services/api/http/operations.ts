@@ -1,0 +1,139 @@
+/** Finds the operation of the specification that a request means, and checks what it sends against it. */
+import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
+import { type Json, ServiceError } from '@bessemer/core';
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import formatsModule from 'ajv-formats';
+
+export type Match =
+  | { readonly kind: 'found'; readonly operation: OperationSpec; readonly params: Readonly<Record<string, string>> }
+  | { readonly kind: 'method'; readonly allowed: readonly string[] }
+  | { readonly kind: 'none' };
+
+interface Template {
+  readonly parts: readonly string[];
+  readonly operations: Map<string, OperationSpec>;
+}
+
+const TEMPLATES: readonly Template[] = (() => {
+  const byPath = new Map<string, Template>();
+  for (const operation of OPERATIONS) {
+    let template = byPath.get(operation.path);
+    if (!template) byPath.set(operation.path, (template = { parts: split(operation.path), operations: new Map() }));
+    template.operations.set(operation.method, operation);
+  }
+  // Literal paths (nodes/detail) come before those with parameters (nodes/{node}).
+  return [...byPath.values()].sort((a, b) => parameters(a) - parameters(b));
+})();
+
+function split(path: string): string[] {
+  return path.split('/').filter((part) => part !== '');
+}
+const parameters = (template: Template) => template.parts.filter((p) => p.startsWith('{')).length;
+
+/** The operation for a method and a path (a trailing slash does not matter). */
+export function matchOperation(method: string, path: string): Match {
+  const parts = split(path);
+  for (const template of TEMPLATES) {
+    if (template.parts.length !== parts.length) continue;
+    const params: Record<string, string> = {};
+    const fits = template.parts.every((part, i) => {
+      if (!part.startsWith('{')) return part === parts[i];
+      params[part.slice(1, -1)] = safeDecode(parts[i]!);
+      return true;
+    });
+    if (!fits) continue;
+    const operation = template.operations.get(method);
+    if (operation) return { kind: 'found', operation, params };
+    return { kind: 'method', allowed: [...template.operations.keys()].sort() };
+  }
+  return { kind: 'none' };
+}
+
+function safeDecode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ServiceError('INVALID_PARAMETER', `The path holds a malformed percent-encoding: ${part}`);
+  }
+}
+
+const ajv = new Ajv2020({ allErrors: false, strict: false, validateFormats: true });
+formatsModule.default(ajv);
+ajv.addSchema(openapi, 'spec');
+const compiled = new Map<object, ValidateFunction>();
+
+function validator(schema: object): ValidateFunction {
+  let found = compiled.get(schema);
+  if (!found) {
+    const text = JSON.stringify(schema).replaceAll('"#/components', '"spec#/components');
+    compiled.set(schema, (found = ajv.compile(JSON.parse(text))));
+  }
+  return found;
+}
+
+function sentence(error: ErrorObject | undefined): string {
+  if (!error) return 'is not valid';
+  const at = error.instancePath === '' ? 'it' : error.instancePath.slice(1).replaceAll('/', '.');
+  if (error.keyword === 'additionalProperties')
+    return `${at === 'it' ? '' : `${at}: `}Additional properties are not allowed ('${error.params['additionalProperty']}' was unexpected)`;
+  if (error.keyword === 'required')
+    return `${at === 'it' ? '' : `${at}: `}'${error.params['missingProperty']}' is a required property`;
+  if (error.keyword === 'enum')
+    return `${at} must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}`;
+  return `${at} ${error.message ?? 'is not valid'}`;
+}
+
+/** Checks a body. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
+export function checkBody(operation: OperationSpec, body: Json | undefined): void {
+  if (!operation.bodySchema) return;
+  if (body === undefined) {
+    if (operation.bodyRequired)
+      throw new ServiceError('MISSING_PARAMETER', `Missing mandatory request body of ${operation.operationId}.`);
+    return;
+  }
+  const validate = validator(operation.bodySchema);
+  if (validate(body)) return;
+  const subject = operation.method === 'PATCH' ? 'patch' : (/\/v1\/(\w+?)s?(\/|$)/.exec(operation.path)?.[1] ?? 'body');
+  throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
+}
+
+/** Checks query parameters: unknown ones are 400, those of a later microversion 406. */
+export function checkQuery(operation: OperationSpec, query: URLSearchParams, minor: number): void {
+  const known = new Map(operation.parameters.filter((p) => p.in === 'query').map((p) => [p.name, p]));
+  const unexpected = [...new Set(query.keys())].filter((name) => !known.has(name));
+  if (unexpected.length > 0)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60)).join(', ')}`,
+    );
+  for (const name of query.keys()) {
+    const since = known.get(name)!.since;
+    if (minor < since)
+      throw new ServiceError(
+        'NOT_ACCEPTABLE',
+        `Request not acceptable. The parameter ${name} needs API version 1.${since} or newer.`,
+      );
+  }
+}
+
+/** What is wrong with an answer by the specification, or undefined. Tests check every response with it. */
+export function responseProblem(
+  operation: OperationSpec,
+  status: number,
+  body: string | undefined,
+): string | undefined {
+  const declared = Object.hasOwn(operation.responses, String(status)) ? String(status) : 'default';
+  if (!Object.hasOwn(operation.responses, declared))
+    return `${operation.operationId}: status ${status} is not in the specification`;
+  const schema = operation.responses[declared];
+  if (!schema)
+    return declared !== 'default' && body && status === 204 ? `${operation.operationId}: 204 with a body` : undefined;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body ?? '');
+  } catch {
+    return `${operation.operationId} ${status}: the body is not JSON`;
+  }
+  const validate = validator(schema);
+  return validate(parsed) ? undefined : `${operation.operationId} ${status}: ${ajv.errorsText(validate.errors)}`;
+}

@@ -1,0 +1,35 @@
+/** Microversions 1.1 to 1.115: negotiation as Ironic does it. */
+import { ServiceError } from '@bessemer/core';
+
+export const MIN_MINOR = 1;
+export const MAX_MINOR = 115;
+
+export const VERSION_HEADERS = {
+  version: 'X-OpenStack-Ironic-API-Version',
+  min: 'X-OpenStack-Ironic-API-Minimum-Version',
+  max: 'X-OpenStack-Ironic-API-Maximum-Version',
+} as const;
+
+/**
+ * The minor version N of 1.N that a request asks for: `X-OpenStack-Ironic-API-Version: 1.N|latest`, else
+ * `OpenStack-API-Version: baremetal 1.N`, else 1.1, as clients of 2015 expect.
+ * @throws ServiceError NOT_ACCEPTABLE for a malformed version or one out of range.
+ */
+export function negotiateMinor(own: string | undefined, common: string | undefined): number {
+  const fromCommon = common
+    ?.split(',')
+    .map((part) => /^baremetal\s+(\S+)$/.exec(part.trim())?.[1])
+    .find((v) => v !== undefined);
+  const asked = own?.trim() || fromCommon;
+  if (asked === undefined) return MIN_MINOR;
+  if (asked.toLowerCase() === 'latest') return MAX_MINOR;
+  const match = /^(\d{1,4})\.(\d{1,6})$/.exec(asked);
+  if (!match) throw new ServiceError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
+  const minor = Number(match[2]);
+  if (match[1] !== '1' || minor < MIN_MINOR || minor > MAX_MINOR)
+    throw new ServiceError(
+      'NOT_ACCEPTABLE',
+      `Version ${asked} was requested but the requested API version is not supported. The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`,
+    );
+  return minor;
+}

@@ -1,0 +1,52 @@
+/** What a handler gets and gives, and what all handlers share. */
+import type { OperationSpec } from '@bessemer/api-spec';
+import type { Config, Json, JsonObject } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
+import type { Clock, Log, Random } from '@bessemer/ports';
+import type { RpcClient } from '@bessemer/rpc';
+
+export interface ApiServices {
+  readonly db: Db;
+  readonly rpc: RpcClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly config: Config['api'];
+}
+
+export interface ApiRequest {
+  readonly operation: OperationSpec;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly body: Json | undefined;
+  /** N of microversion 1.N. */
+  readonly minor: number;
+  readonly requestId: string;
+  /** Scheme and host for links, no trailing slash. */
+  readonly base: string;
+  readonly header: (name: string) => string | undefined;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body?: JsonObject | string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Chunks of a stream, instead of a body. */
+  readonly stream?: AsyncIterable<string>;
+}
+
+export type Handler = (request: ApiRequest, services: ApiServices) => Promise<Reply>;
+
+export const ok = (body: JsonObject): Reply => ({ status: 200, body });
+export const created = (body: JsonObject, location: string): Reply => ({
+  status: 201,
+  body,
+  headers: { Location: location },
+});
+export const noContent: Reply = { status: 204 };
+export const accepted = (location?: string): Reply => ({
+  status: 202,
+  ...(location ? { headers: { Location: location } } : {}),
+});
