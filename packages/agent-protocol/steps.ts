@@ -3,12 +3,14 @@ import {
   checked,
   integer,
   jsonObject,
+  list,
   nullable,
   object,
   optional,
   text,
   CheckError,
   type Check,
+  type Json,
   type JsonObject,
   type Result,
 } from './check.ts';
@@ -128,10 +130,14 @@ export interface WriteImageResult {
 export interface ConfigDriveArgs {
   readonly configDrive: {
     readonly metaData: JsonObject;
-    readonly networkData?: JsonObject;
+    readonly networkData?: Json;
     /** As the machine is to see it. */
     readonly userData?: string;
-    readonly vendorData?: JsonObject;
+    /** Instead of userData, where that is no text. */
+    readonly userDataBase64?: string;
+    readonly vendorData?: Json;
+    /** All else that a ready-made drive held. */
+    readonly extraFiles?: ReadonlyArray<{ readonly path: string; readonly dataBase64: string }>;
   };
   /** One line of authorized_keys form that is added to the machine's `public_keys`. */
   readonly servicePublicKey?: string;
@@ -183,10 +189,10 @@ const sha256Hex: Check<string> = (value, path) => {
   return digest;
 };
 
+/** Plain HTTP: what comes over it is verified by the block map's digests. */
 const httpUrl: Check<string> = (value, path) => {
   const url = text(2048, 1)(value, path);
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw new CheckError(`${path}: expected an http or https URL`);
+  if (!URL.canParse(url) || new URL(url).protocol !== 'http:') throw new CheckError(`${path}: expected an http:// URL`);
   return url;
 };
 
@@ -210,6 +216,15 @@ export const checkDiskIdentity: Check<DiskIdentity> = object<DiskIdentity>({
   sizeBytes: integer(1),
 });
 
+const anyJson: Check<Json> = (value) => value as Json;
+
+const base64: Check<string> = (value, path) => {
+  const encoded = text(1024 * 1024)(value, path);
+  if (encoded.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded))
+    throw new CheckError(`${path}: expected base64 text`);
+  return encoded;
+};
+
 const NO_ARGS: Check<object> = object<object>({});
 
 const STEP_CHECKS: { readonly [K in AgentStepName]: Check<StepArgs[K]> } = {
@@ -228,9 +243,13 @@ const STEP_CHECKS: { readonly [K in AgentStepName]: Check<StepArgs[K]> } = {
   configdrive: object<ConfigDriveArgs>({
     configDrive: object<ConfigDriveArgs['configDrive']>({
       metaData: jsonObject,
-      networkData: optional(jsonObject),
+      networkData: optional(anyJson),
       userData: optional(text(1024 * 1024)),
-      vendorData: optional(jsonObject),
+      userDataBase64: optional(base64),
+      vendorData: optional(anyJson),
+      extraFiles: optional(
+        list(object<{ path: string; dataBase64: string }>({ path: text(1024, 1), dataBase64: base64 }), 1024),
+      ),
     }),
     servicePublicKey: optional(text(16_384, 1)),
     hostname: optional(text(255, 1)),

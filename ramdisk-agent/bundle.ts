@@ -1,0 +1,34 @@
+/** Makes the agent one file that a bare Node runs: no node_modules, no type stripping. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+export interface Bundle {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Writes the bundle to `outFile` (an `.mjs`). The same sources give the same bytes. */
+export async function bundleAgent({ outFile }: { outFile: string }): Promise<Bundle> {
+  await build({
+    entryPoints: [fileURLToPath(new URL('./main.ts', import.meta.url))],
+    outfile: outFile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minifyWhitespace: true,
+    legalComments: 'inline',
+    logLevel: 'error',
+    // ws asks for these native helpers and goes without them.
+    define: { 'process.env.WS_NO_BUFFER_UTIL': '"1"', 'process.env.WS_NO_UTF_8_VALIDATE': '"1"' },
+    external: ['bufferutil', 'utf-8-validate'],
+    // ws is CommonJS: its `require` of Node's own modules needs one.
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+  });
+  const bytes = await readFile(outFile);
+  return { path: outFile, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
