@@ -1,0 +1,106 @@
+/** The boot directory over the database: what a machine is to do is computed from rows, nothing is written per node. */
+import { createHash } from 'node:crypto';
+import { asNodeId, asRunId, type EventType, type JsonObject, type Node, type Run } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
+import type { Clock, Random } from '@bessemer/ports';
+import type { BootAnswer, BootDirectory, BootEvent, MachineIdentity } from './directory.ts';
+
+/** A boot token lives as long as a slow machine may take from its script to the agent's hello. */
+const TOKEN_LIFE_MS = 30 * 60_000;
+const TOKEN_BYTES = 32;
+
+/** A DHCP exchange has four messages; the one that settles it becomes an event. */
+const REPORTED_DHCP: ReadonlySet<unknown> = new Set(['ack', 'proxy']);
+
+export interface DbDirectoryOptions {
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Paths below the artefact folder. */
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly extraArgs: readonly string[];
+}
+
+/** @returns a BootDirectory whose answers change as soon as a run begins or ends to wait for a boot. */
+export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
+  const { db, clock, random } = options;
+
+  async function nodeOf(machine: MachineIdentity): Promise<Node | undefined> {
+    const port = await db.read.ports.find(machine.mac);
+    return port && db.read.nodes.get(port.nodeUuid);
+  }
+
+  async function runOf(node: Node): Promise<Run | undefined> {
+    return db.read.runs.current(node.uuid);
+  }
+
+  return {
+    async lookup(machine): Promise<BootAnswer> {
+      const node = await nodeOf(machine);
+      if (!node) return { kind: 'unknown' };
+      const run = await runOf(node);
+      if (run?.waitingFor?.what !== 'boot') {
+        const reason = run
+          ? `the run (${run.verb}) of the node waits for ${run.waitingFor?.what ?? 'nothing'}, not for a network boot`
+          : `the node is ${node.provisionState} and nothing is to be done on it`;
+        return { kind: 'local', nodeUuid: node.uuid, reason };
+      }
+      return {
+        kind: 'ramdisk',
+        nodeUuid: node.uuid,
+        runId: run.id,
+        kernel: options.kernel,
+        initrd: options.initrd,
+        extraArgs: options.extraArgs,
+      };
+    },
+
+    async mintToken({ nodeUuid, runId, mac }) {
+      const token = Buffer.from(random.bytes(TOKEN_BYTES)).toString('base64url');
+      await db.write('mint boot token', (tx) =>
+        tx.boots.addToken({
+          sha256: createHash('sha256').update(token).digest('hex'),
+          nodeUuid: asNodeId(nodeUuid),
+          runId: asRunId(runId),
+          mac,
+          expiresAt: clock.nowMs() + TOKEN_LIFE_MS,
+        }),
+      );
+      return token;
+    },
+
+    async recordUnknown(sighting) {
+      await db.write('unknown machine', async (tx) => {
+        const { isNew } = await tx.boots.seenUnknown(sighting);
+        if (!isNew) return;
+        const data: JsonObject = { mac: sighting.mac, uuid: sighting.uuid, serial: sighting.serial };
+        await tx.events.append({ type: 'machine.unknown', nodeUuid: null, runId: null, data });
+      });
+    },
+
+    async recordBoot(event: BootEvent) {
+      if (event.type === 'boot.dhcp' && !REPORTED_DHCP.has(event.data['message'])) return;
+      const mac = event.mac ?? (typeof event.data['mac'] === 'string' ? event.data['mac'] : undefined);
+      const address = typeof event.data['address'] === 'string' ? event.data['address'] : event.address;
+      const node = event.nodeUuid
+        ? await db.read.nodes.get(asNodeId(event.nodeUuid))
+        : mac
+          ? await nodeOf({ mac })
+          : undefined;
+      const run = event.runId ?? (node && (await runOf(node))?.id);
+      await db.write('boot event', async (tx) => {
+        if (event.type === 'boot.dhcp' && mac && address) await tx.boots.setAddress(mac, address);
+        // What strangers do is counted with the unknown machines, not stored one by one.
+        if (!node) return;
+        const type: EventType = event.type;
+        await tx.events.append({
+          type,
+          nodeUuid: node.uuid,
+          runId: run ? asRunId(run) : null,
+          data: { ...event.data, ...(mac ? { mac } : {}), ...(address ? { address } : {}) },
+        });
+      });
+    },
+  };
+}
