@@ -1,0 +1,62 @@
+/** The administrator's credential of the first start, and the profile by which the command line finds the service. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { hashPassword } from '@bessemer/api';
+import type { Db } from '@bessemer/db';
+import type { Random } from '@bessemer/ports';
+
+const ADMIN = 'admin';
+const settingOf = (user: string) => `password:${user}`;
+
+/** What `baremetal` reads when no flag, no OS_* variable and no clouds.yaml says where the service is. */
+export interface Profile {
+  readonly auth_type: 'http_basic' | 'none';
+  readonly endpoint: string;
+  readonly username?: string;
+  readonly password?: string;
+}
+
+/** Looks up the stored hash of a user. */
+export const passwordLookUp = (db: Db) => (user: string) => db.read.settings.get(settingOf(user));
+
+async function writePrivate(path: string, content: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await writeFile(`${path}.part`, content, { mode: 0o600 });
+  await rename(`${path}.part`, path);
+}
+
+/**
+ * Makes the administrator when there is none, and writes the profile (mode 0600) to `<data_dir>/profile.json` and to
+ * `profilePath`, where the command line looks. The password itself is kept nowhere else.
+ * @returns the profile written.
+ */
+export async function writeProfile(options: {
+  db: Db;
+  random: Random;
+  dataDir: string;
+  profilePath: string;
+  endpoint: string;
+  auth: 'http_basic' | 'noauth';
+}): Promise<Profile> {
+  const { db, random, endpoint } = options;
+  const own = join(options.dataDir, 'profile.json');
+  let profile: Profile = { auth_type: 'none', endpoint };
+  if (options.auth === 'http_basic') {
+    const kept = await readFile(own, 'utf8').then(
+      (text) => JSON.parse(text) as Profile,
+      () => undefined,
+    );
+    let password = kept?.password;
+    if (password === undefined || (await passwordLookUp(db)(ADMIN)) === undefined) {
+      const fresh = Buffer.from(random.bytes(18)).toString('base64url');
+      const hash = await hashPassword(fresh, random);
+      await db.write('administrator', (tx) => tx.settings.put(settingOf(ADMIN), hash));
+      password = fresh;
+    }
+    profile = { auth_type: 'http_basic', endpoint, username: ADMIN, password };
+  }
+  const text = `${JSON.stringify(profile, null, 2)}\n`;
+  await writePrivate(own, text);
+  await writePrivate(options.profilePath, text);
+  return profile;
+}

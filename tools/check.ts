@@ -1,0 +1,24 @@
+/** `npm run check`: everything that needs no service: generated files, format, lint, types, unit tests. Says all that is wrong. */
+import { spawnSync } from 'node:child_process';
+
+const root = new URL('..', import.meta.url).pathname;
+const bin = (name: string) => `${root}node_modules/.bin/${name}`;
+
+const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: string[]]> = [
+  ['generated state diagram', process.execPath, 'tools/gen-states.ts', '--check'],
+  ['generated configuration sample', process.execPath, 'tools/gen-config.ts', '--check'],
+  ['generated API types', process.execPath, 'tools/gen-api.ts', '--check'],
+  ['format', bin('biome'), 'format', '--colors=off', '.'],
+  ['lint', bin('oxlint'), '.'],
+  ['types', bin('tsc'), '--noEmit'],
+  ['unit tests', bin('vitest'), 'run', '--project', 'unit'],
+];
+
+const failed: string[] = [];
+for (const [what, command, ...args] of STEPS) {
+  console.log(`check: ${what}`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  if (status !== 0) failed.push(what);
+}
+console.log(failed.length === 0 ? 'check: all is well' : `check: not well: ${failed.join(', ')}`);
+process.exitCode = failed.length === 0 ? 0 : 1;
