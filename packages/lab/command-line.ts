@@ -45,30 +45,42 @@ const escape = (value: string): string => value.replaceAll(',', ',,');
 export function qemuArguments(spec: MachineSpec, first: BootTarget): string[] {
   const index = bootIndexes(first);
   const uefi = spec.firmware === 'uefi';
-  return [
-    ...['-name', escape(spec.name), '-no-user-config', '-nodefaults', '-display', 'none'],
-    ...['-machine', 'q35,graphics=off', '-accel', 'tcg,thread=multi', '-cpu', 'qemu64'],
-    ...['-smp', String(spec.cpus), '-m', String(spec.memoryMb), '-uuid', spec.uuid],
-    '-smbios',
-    `type=1,manufacturer=Bessemer,product=Lab server,serial=${escape(spec.serial)},uuid=${spec.uuid}`,
-    ...['-chardev', 'stdio,id=qmp0,signal=off', '-mon', 'chardev=qmp0,mode=control'],
-    '-chardev',
-    `socket,id=serial0,path=${escape(spec.serialSocketPath)},server=on,wait=off,` +
-      `logfile=${escape(spec.consoleLogPath)},logappend=on`,
-    ...['-serial', 'chardev:serial0'],
-    ...['-netdev', `tap,id=net0,ifname=${spec.tap},script=no,downscript=no`],
-    '-device',
-    `virtio-net-pci,netdev=net0,id=${NIC_ID},mac=${spec.mac},bootindex=${index[NIC_ID]}${uefi ? ',romfile=' : ''}`,
-    '-drive',
-    `file=${escape(spec.diskPath)},if=none,id=drive0,format=raw,cache=unsafe,discard=unmap,detect-zeroes=off`,
-    '-device',
-    `virtio-blk-pci,drive=drive0,id=${DISK_ID},bootindex=${index[DISK_ID]},serial=${escape(spec.diskSerial)}`,
-    ...['-device', 'virtio-rng-pci'],
-    ...(uefi
-      ? [
-          ...['-drive', `if=pflash,format=raw,readonly=on,file=${OVMF_CODE}`],
-          ...['-drive', `if=pflash,format=raw,file=${escape(spec.varsPath)}`],
-        ]
-      : []),
+  const options: string[][] = [
+    ['-name', escape(spec.name)],
+    ['-no-user-config'],
+    ['-nodefaults'],
+    ['-display', 'none'],
+    ['-machine', 'q35,graphics=off'],
+    ['-accel', 'tcg,thread=multi'],
+    ['-cpu', 'qemu64'],
+    ['-smp', String(spec.cpus)],
+    ['-m', String(spec.memoryMb)],
+    ['-uuid', spec.uuid],
+    ['-smbios', `type=1,manufacturer=Bessemer,product=Lab server,serial=${escape(spec.serial)},uuid=${spec.uuid}`],
+    ['-chardev', 'stdio,id=qmp0,signal=off'],
+    ['-mon', 'chardev=qmp0,mode=control'],
+    [
+      '-chardev',
+      `socket,id=serial0,path=${escape(spec.serialSocketPath)},server=on,wait=off,` +
+        `logfile=${escape(spec.consoleLogPath)},logappend=on`,
+    ],
+    ['-serial', 'chardev:serial0'],
+    ['-netdev', `tap,id=net0,ifname=${spec.tap},script=no,downscript=no`],
+    [
+      '-device',
+      `virtio-net-pci,netdev=net0,id=${NIC_ID},mac=${spec.mac},bootindex=${index[NIC_ID]}${uefi ? ',romfile=' : ''}`,
+    ],
+    ['-drive', `file=${escape(spec.diskPath)},if=none,id=drive0,format=raw,cache=unsafe,discard=unmap`],
+    [
+      '-device',
+      `virtio-blk-pci,drive=drive0,id=${DISK_ID},bootindex=${index[DISK_ID]},serial=${escape(spec.diskSerial)}`,
+    ],
+    ['-device', 'virtio-rng-pci'],
   ];
+  if (uefi)
+    options.push(
+      ['-drive', `if=pflash,format=raw,readonly=on,file=${OVMF_CODE}`],
+      ['-drive', `if=pflash,format=raw,file=${escape(spec.varsPath)}`],
+    );
+  return options.flat();
 }
