@@ -23,10 +23,14 @@ export async function connectExecutor(options: { readonly socketPath: string }):
   let nextId = 1;
   let lost: ExecutorError | undefined;
 
+  const fail = (call: Call, error: ExecutorError) => {
+    if (call.kind === 'run') call.log.abandon(error);
+    else call.reject(error);
+  };
   const lose = (why: string) => {
     if (lost) return;
     lost = new ExecutorError('MANAGER_LOST', `The executor's manager at ${options.socketPath} is gone: ${why}.`);
-    for (const call of calls.values()) call.kind === 'run' ? call.log.abandon(lost) : call.reject(lost);
+    for (const call of calls.values()) fail(call, lost);
     calls.clear();
     socket.destroy();
   };
@@ -49,8 +53,7 @@ export async function connectExecutor(options: { readonly socketPath: string }):
     calls.delete(frame.id);
     if (calls.size === 0) socket.unref();
     if ('error' in frame) {
-      const error = errorFromBody(frame.error);
-      call.kind === 'run' ? call.log.abandon(error) : call.reject(error);
+      fail(call, errorFromBody(frame.error));
     } else if (call.kind === 'run') call.log.finish(frame.result as PlayResult);
     else call.resolve(frame.result);
   }

@@ -133,7 +133,7 @@ export function createExecutor(deps: ExecutorDeps): Executor {
         'BAD_REQUEST',
         `resume.startAt is ${request.resume.startAt}, and the play has ${compiled.tasks.length} tasks.`,
       );
-    const modules = library.collect(presentModules(library, compiled.modules));
+    const modules = library.collect(compiled.modules);
     const lease = await acquire(request, runLog, signal, (link) => link.accepts(modules));
     let discard = true;
     try {
@@ -327,17 +327,4 @@ export function createExecutor(deps: ExecutorDeps): Executor {
       pool.close(reason);
     },
   };
-}
-
-/** Of the modules that may stand behind `service` and `package`, those that this ansible-core has. */
-function presentModules(library: ModuleLibrary, names: ReadonlySet<string>): string[] {
-  return [...names].filter((name) => {
-    if (!['systemd', 'service', 'apt', 'dnf', 'yum'].includes(name)) return true;
-    try {
-      library.check(name);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

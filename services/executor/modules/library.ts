@@ -25,8 +25,9 @@ export interface ModuleLibrary {
   readonly ansibleVersion: string;
   /** `copy`, `ansible.builtin.copy` and `ansible.legacy.copy` are the same; `ns.collection.name` is a collection's. */
   canonicalName(name: string): string;
-  /** True when the module is there and is a new-style Python module. Throws MODULE_NOT_FOUND with the places searched. */
+  /** Throws MODULE_NOT_FOUND, with the places searched, unless the module is there and is a new-style Python module. */
   check(name: string): void;
+  has(name: string): boolean;
   /** The set for these modules. Throws MODULE_NOT_FOUND. */
   collect(names: Iterable<string>): ModuleSet;
 }
@@ -154,6 +155,14 @@ export function createModuleLibrary(options: ModuleLibraryOptions = {}): ModuleL
     ansibleVersion,
     canonicalName,
     check: (name) => void dottedName(name),
+    has(name) {
+      try {
+        dottedName(name);
+        return true;
+      } catch {
+        return false;
+      }
+    },
     collect(names) {
       const into = new Map<string, SourceEntry>();
       const modules = new Map<string, string>();

@@ -13,7 +13,7 @@ import { compileTask, gatherFactsTask, modulesOf, type TaskContext } from './tas
 const MAX_TASKS = 5000;
 
 export interface CompileOptions {
-  readonly library: Pick<ModuleLibrary, 'check' | 'canonicalName'>;
+  readonly library: Pick<ModuleLibrary, 'check' | 'has' | 'canonicalName'>;
   /** The account of `become: true` without `become_user`. Default root. */
   readonly becomeUser?: string;
   /** Become without the play saying so. */
@@ -31,7 +31,7 @@ export function compilePlay(play: Play, options: CompileOptions): CompiledPlay {
 
   const add = (task: ProgramTask, name: string, line: number) => {
     if (tasks.length >= MAX_TASKS) throw invalid(file, line, `the playbook has more than ${MAX_TASKS} tasks`);
-    for (const module of modulesOf(task)) modules.add(module);
+    for (const module of modulesOf(task, options.library)) modules.add(module);
     summaries.push({ index: tasks.length, name, module: task.module, line });
     tasks.push(task);
   };

@@ -167,10 +167,11 @@ function programOf(run: PlayOverLink): ChannelFrame {
 function taskError(task: TaskSummary, result: JsonObject, code: unknown): ExecutorError {
   const known =
     typeof code === 'string' && Object.hasOwn(EXECUTOR_ERRORS, code) ? (code as ExecutorErrorCode) : 'TASK_FAILED';
-  const said = [result.msg, result.stderr, result.module_stderr].find(
-    (text) => typeof text === 'string' && text !== '',
-  );
-  const detail = typeof said === 'string' ? said.trim().slice(0, 2000) : 'no message';
+  const text = (value: unknown) => (typeof value === 'string' ? value.trim() : '');
+  // A module that broke says why in the last line of its traceback.
+  const trace = text(result.module_stderr).split('\n').at(-1) ?? '';
+  const said = [trace, text(result.msg), text(result.stderr).slice(-500)].filter((part) => part !== '');
+  const detail = said.length > 0 ? said.join(' / ').slice(0, 2000) : 'no message';
   return new ExecutorError(
     known,
     `Task ${task.index + 1} '${task.name}' (${task.module}, line ${task.line}) failed: ${detail}`,

@@ -17,7 +17,7 @@ export interface TaskContext {
   readonly play: number;
   readonly playVars: JsonObject;
   readonly files: PlayFiles;
-  readonly library: Pick<ModuleLibrary, 'check' | 'canonicalName'>;
+  readonly library: Pick<ModuleLibrary, 'check' | 'has' | 'canonicalName'>;
   /** The play's account, or null for the login's. */
   readonly becomeUser: string | null;
   readonly defaultBecomeUser: string;
@@ -29,12 +29,16 @@ type EngineAction = (typeof ENGINE_ACTIONS)[number];
 const isEngineAction = (name: string): name is EngineAction => (ENGINE_ACTIONS as readonly string[]).includes(name);
 const VARIABLE = /^[A-Za-z_]\w*$/;
 
-/** Names of the modules that may stand behind a task. */
-export function modulesOf(task: ProgramTask): readonly string[] {
+/** Modules that Ansible's `service` and `package` actions choose from. */
+const STANDS_BEHIND: Readonly<Record<string, readonly string[]>> = {
+  service: ['service', 'systemd'],
+  package: ['apt', 'dnf', 'yum'],
+};
+
+/** Names of the modules that may run for a task. */
+export function modulesOf(task: ProgramTask, library: Pick<ModuleLibrary, 'has'>): readonly string[] {
   if (task.action !== 'module') return [];
-  if (task.module === 'service') return ['service', 'systemd'];
-  if (task.module === 'package') return ['apt', 'dnf', 'yum'];
-  return [task.module];
+  return STANDS_BEHIND[task.module]?.filter((name) => library.has(name)) ?? [task.module];
 }
 
 const EMPTY = {
@@ -114,7 +118,7 @@ export function compileTask(
 function findModule(item: MapNode, file: string): [string, Located] {
   const found: [string, Located][] = [];
   for (const [key, value] of item.entries) {
-    if (UNSUPPORTED_TASK_KEYWORDS.has(key) || (/^with_/.test(key) && key !== 'with_items' && key !== 'with_list'))
+    if (UNSUPPORTED_TASK_KEYWORDS.has(key) || (key.startsWith('with_') && key !== 'with_items' && key !== 'with_list'))
       throw invalid(file, value.line, `'${key}' is not supported in a task; supported are ${TASK_KEYWORDS.join(', ')}`);
     if (!(TASK_KEYWORDS as readonly string[]).includes(key)) found.push([key, value]);
   }
