@@ -1,1 +1,10 @@
-export type * from './repositories.ts';
+/** Everything that is stored, behind repositories; the only room that knows SQL and knex. */
+export * from './repositories.ts';
+export { lockDataDir } from './engines/data-lock.ts';
+export type { DataLock } from './engines/data-lock.ts';
+export type { OpenOptions } from './engines/options.ts';
+export { openPostgres } from './engines/postgres.ts';
+export { openSqlite } from './engines/sqlite.ts';
+export { openDatabase } from './open.ts';
+export { isSecretField, MASK } from './secrets.ts';
+export type { SecretKey, SecretKeys } from './secrets.ts';

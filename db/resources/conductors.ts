@@ -1,0 +1,90 @@
+/** Conductor sessions: one row per life of a conductor process, alive until it expires or is closed. */
+import type { ConductorSession, SessionId } from '@bessemer/core';
+import type { ConductorRepository } from '../repositories.ts';
+import { first, param, statement } from '../statements/statement.ts';
+import type { Builder, Row } from '../statements/statement.ts';
+import type { Context } from './context.ts';
+
+const expiry = (b: Builder) => b.knex.raw('? + ?', [b.now(), b.knex.raw('cast(? as bigint)', [param('ttlMs')])]);
+
+/** A closed session and one whose life is over are never renewed: others may have taken its leases. */
+const heartbeat = statement((b) =>
+  b
+    .knex('conductor_sessions')
+    .insert({
+      session: param('session'),
+      hostname: param('hostname'),
+      conductor_group: param('conductorGroup'),
+      drivers: param('drivers'),
+      started_at: b.now(),
+      expires_at: expiry(b),
+    })
+    .onConflict('session')
+    .merge({
+      hostname: param('hostname'),
+      conductor_group: param('conductorGroup'),
+      drivers: param('drivers'),
+      expires_at: expiry(b),
+    })
+    .whereNull('conductor_sessions.ended_at')
+    .where('conductor_sessions.expires_at', '>', b.now()),
+);
+const end = statement((b) =>
+  b.knex('conductor_sessions').where('session', param('session')).whereNull('ended_at').update({ ended_at: b.now() }),
+);
+const columns = (b: Builder) => [
+  'session',
+  'hostname',
+  'conductor_group',
+  'drivers',
+  'started_at',
+  'expires_at',
+  b.knex.raw('case when ended_at is null and expires_at > ? then 1 else 0 end as alive', [b.now()]),
+];
+const get = statement((b) => b.knex('conductor_sessions').where('session', param('session')).select(columns(b)));
+const DAY_MS = 86_400_000;
+const list = statement((b) =>
+  b
+    .knex('conductor_sessions')
+    .where('expires_at', '>', b.knex.raw('? - ?', [b.now(), DAY_MS]))
+    .orderBy('hostname')
+    .orderBy('started_at', 'desc')
+    .orderBy('session')
+    .select(columns(b)),
+);
+
+const toSession = (row: Row): ConductorSession & { alive: boolean } => ({
+  session: row['session'] as SessionId,
+  hostname: String(row['hostname']),
+  conductorGroup: String(row['conductor_group']),
+  drivers: JSON.parse(String(row['drivers'])),
+  startedAt: Number(row['started_at']),
+  expiresAt: Number(row['expires_at']),
+  alive: row['alive'] === 1,
+});
+
+export function createConductorRepository({ sql }: Context): ConductorRepository {
+  return {
+    async heartbeat({ session, hostname, conductorGroup, drivers }, ttlMs) {
+      const params = { session, hostname, conductorGroup, drivers: JSON.stringify(drivers), ttlMs };
+      return (await sql.run(heartbeat, params)) > 0;
+    },
+    async end(session) {
+      await sql.run(end, { session });
+    },
+    async list() {
+      const newest = new Map<string, ConductorSession & { alive: boolean }>();
+      for (const session of (await sql.all(list)).map(toSession)) {
+        const known = newest.get(session.hostname);
+        // Two lives may have begun in the same millisecond: the one that is alive counts.
+        if (!known || (known.startedAt === session.startedAt && session.alive && !known.alive))
+          newest.set(session.hostname, session);
+      }
+      return [...newest.values()];
+    },
+    async get(session) {
+      const row = await first(sql, get, { session });
+      return row && toSession(row);
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** All repositories over one connection. */
+import type { Repositories } from '../repositories.ts';
+import { createBootRepository } from './boots.ts';
+import { createChassisRepository } from './chassis.ts';
+import { createConductorRepository } from './conductors.ts';
+import type { Context } from './context.ts';
+import { createEventRepository } from './events.ts';
+import { createNetworkRepository } from './networks.ts';
+import { createNodeRepository } from './nodes.ts';
+import { createPortRepository } from './ports.ts';
+import { createRequestRepository } from './requests.ts';
+import { createRunRepository } from './runs.ts';
+import { createSettingRepository } from './settings.ts';
+
+export function createRepositories(context: Context): Repositories {
+  return {
+    nodes: createNodeRepository(context),
+    ports: createPortRepository(context),
+    chassis: createChassisRepository(context),
+    networks: createNetworkRepository(context),
+    runs: createRunRepository(context),
+    events: createEventRepository(context),
+    conductors: createConductorRepository(context),
+    boots: createBootRepository(context),
+    requests: createRequestRepository(context),
+    settings: createSettingRepository(context),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Encryption at rest: AES-256-GCM, as `v1:keyId:nonce:ciphertext+tag` in base64url. The node's id and the name of the field
+ * are associated data, so that a ciphertext moved to another row or column does not open.
+ */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { isJsonObject } from '@bessemer/core';
+import type { Json, JsonObject } from '@bessemer/core';
+import type { Random } from '@bessemer/ports';
+
+export interface SecretKey {
+  /** 1 to 32 letters, digits, `-` and `_`. Stands in each ciphertext. */
+  readonly keyId: string;
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+}
+/** `old` keys still open what they closed; everything is written with the current one. */
+export interface SecretKeys extends SecretKey {
+  readonly old?: readonly SecretKey[];
+}
+
+const NAMED = new Set([
+  'ipmi_password',
+  'ipmi_hex_kg_key',
+  'redfish_password',
+  'snmp_community',
+  'snmp_community_read',
+  'snmp_community_write',
+  'snmp_auth_key',
+  'snmp_priv_key',
+  'agent_secret_token',
+  'config_drive',
+  'configdrive',
+]);
+const ENDING = /(^|_)(password|passwd|passphrase|secret|token|credentials?|(?<!public_)key)$/;
+
+/** True for a field whose value is a secret: it is encrypted at rest and masked by the API. Takes snake_case and camelCase. */
+export function isSecretField(name: string): boolean {
+  const snake = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll('-', '_')
+    .toLowerCase();
+  return NAMED.has(snake) || ENDING.test(snake);
+}
+
+const SEALED = /^v1:([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]{16}):([A-Za-z0-9_-]{22,})$/;
+/** A sealed value as it stands in JSON text. */
+const SEALED_IN_JSON = /"v1:[A-Za-z0-9_-]{1,32}:[A-Za-z0-9_-]{16}:[A-Za-z0-9_-]{22,}"/g;
+/** What lists show in place of a secret. */
+export const MASK = '******';
+
+/** Replaces every sealed value in JSON text by `"******"` without parsing it. */
+export const maskSealed = (json: string): string => json.replaceAll(SEALED_IN_JSON, `"${MASK}"`);
+
+export interface Cipher {
+  seal(plain: string, owner: string, field: string): string;
+  /** @throws Error when the key is unknown or the text was changed or belongs elsewhere. */
+  open(sealed: string, owner: string, field: string): string;
+  /** JSON text of `value` with every secret field sealed, at any depth. Null and undefined stay as they are. */
+  sealFields(value: JsonObject, owner: string, field: string): string;
+  openFields(json: string, owner: string, field: string): JsonObject;
+}
+
+/** @throws RangeError for a key that is not 32 bytes or an id that is not of the stated form. */
+export function createCipher(keys: SecretKeys, random: Random): Cipher {
+  const known = new Map<string, Uint8Array>();
+  for (const { keyId, key } of [keys, ...(keys.old ?? [])]) {
+    if (!/^[A-Za-z0-9_-]{1,32}$/.test(keyId))
+      throw new RangeError(`the id of a secret key must be 1 to 32 letters, digits, - or _, not "${keyId}"`);
+    if (key.length !== 32) throw new RangeError(`secret key ${keyId} has ${key.length} bytes; it must have 32`);
+    if (!known.has(keyId)) known.set(keyId, key);
+  }
+  const associated = (owner: string, field: string) => Buffer.from(`${owner}\n${field}`);
+
+  const seal = (plain: string, owner: string, field: string): string => {
+    const nonce = random.bytes(12);
+    const cipher = createCipheriv('aes-256-gcm', keys.key, nonce).setAAD(associated(owner, field));
+    const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
+  };
+
+  const open = (sealed: string, owner: string, field: string): string => {
+    const [, keyId = '', nonce = '', text = ''] = SEALED.exec(sealed) ?? [];
+    const key = known.get(keyId);
+    if (!key)
+      throw new Error(
+        `${field} of ${owner} is encrypted with the key "${keyId}", which is not configured: add it to the old keys`,
+      );
+    const body = Buffer.from(text, 'base64url');
+    const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'))
+      .setAAD(associated(owner, field))
+      .setAuthTag(body.subarray(-16));
+    try {
+      return Buffer.concat([decipher.update(body.subarray(0, -16)), decipher.final()]).toString('utf8');
+    } catch (cause) {
+      throw new Error(
+        `${field} of ${owner} does not open with the key "${keyId}": it was changed, moved from another row, or the key is a different one`,
+        { cause },
+      );
+    }
+  };
+
+  const sealValue = (name: string, value: Json, owner: string, field: string): Json => {
+    if (value === null || value === undefined) return value;
+    if (isSecretField(name)) return seal(JSON.stringify(value), owner, field);
+    return walk(value, owner, field, sealValue);
+  };
+  const openValue = (name: string, value: Json, owner: string, field: string): Json => {
+    if (typeof value === 'string')
+      return isSecretField(name) && SEALED.test(value) ? JSON.parse(open(value, owner, field)) : value;
+    return walk(value, owner, field, openValue);
+  };
+
+  return {
+    seal,
+    open,
+    sealFields: (value, owner, field) => JSON.stringify(walk(value, owner, field, sealValue)),
+    openFields(json, owner, field) {
+      const parsed: JsonObject = JSON.parse(json);
+      if (!json.includes('"v1:')) return parsed;
+      const opened = walk(parsed, owner, field, openValue);
+      return isJsonObject(opened) ? opened : {};
+    },
+  };
+}
+
+type Visit = (name: string, value: Json, owner: string, field: string) => Json;
+
+/** The names of list elements are their list's: `passwords: [..]` is no secret, `password: [..]` is one as a whole. */
+function walk(value: Json, owner: string, field: string, visit: Visit): Json {
+  if (Array.isArray(value)) return value.map((item, i) => walk(item, owner, `${field}.${i}`, visit));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, visit(name, item, owner, `${field}.${name}`)]),
+  );
+}
