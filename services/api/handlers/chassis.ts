@@ -63,11 +63,7 @@ export const patchChassis: Handler = async (request, services) => {
       `Cannot patch /${bad}. Only the following can be updated: description, extra`,
     );
   const found = await findChassis(request.params['chassis']!, services);
-  const after = applyPatch({ description: found.description, extra: found.extra }, operations, {
-    minor: request.minor,
-    isKnown: () => true,
-    isWritable: () => true,
-  });
+  const after = applyPatch({ description: found.description, extra: found.extra }, operations, request.minor);
   const description = after['description'] ?? null;
   if (description !== null && (typeof description !== 'string' || description.length > 255))
     throw new ServiceError('INVALID_PARAMETER', 'Expected text of at most 255 characters for description');

@@ -12,7 +12,8 @@ const driverNotFound = (name: string) =>
 export const listDrivers: Handler = async (request, services) => {
   const detail = booleanParameter(request.query, 'detail') ?? false;
   const fields = request.query.get('fields')?.split(',');
-  if (detail && fields) throw new ServiceError('INVALID_PARAMETER', "Can't fetch a subset of fields with 'detail' set");
+  if (detail && fields)
+    throw new ServiceError('INVALID_PARAMETER', 'Can not specify ?detail=True and fields in the same request.');
   // Classic drivers are gone since long: asked for them, there are none.
   const found =
     request.query.get('type') === 'classic' ? [] : [...driversByName(await readConductors(services)).values()];

@@ -207,7 +207,7 @@ export const patchNode: Handler = async (request, services) => {
         `Node ${now.uuid} can not be updated while a state transition is in progress.`,
       );
     const before = patchable(now);
-    const after = applyPatch(before, operations, { minor: request.minor, isKnown: () => true, isWritable: () => true });
+    const after = applyPatch(before, operations, request.minor);
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))

@@ -154,7 +154,7 @@ export const patchPort: Handler = async (request, services) => {
     name: found.name,
     description: found.description,
   };
-  const after = applyPatch(document, operations, { minor: request.minor, isKnown: () => true, isWritable: () => true });
+  const after = applyPatch(document, operations, request.minor);
   for (const name of touched) if (!Object.hasOwn(after, name)) after[name] = null;
   if (after['address'] === null)
     throw new ServiceError('INVALID_PARAMETER', "Couldn't apply patch: address is mandatory");

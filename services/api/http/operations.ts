@@ -28,7 +28,9 @@ const TEMPLATES: readonly Template[] = (() => {
 function split(path: string): string[] {
   return path.split('/').filter((part) => part !== '');
 }
-const parameters = (template: Template) => template.parts.filter((p) => p.startsWith('{')).length;
+function parameters(template: Template): number {
+  return template.parts.filter((p) => p.startsWith('{')).length;
+}
 
 /** The operation for a method and a path (a trailing slash does not matter). */
 export function matchOperation(method: string, path: string): Match {
@@ -79,7 +81,7 @@ function sentence(error: ErrorObject | undefined): string {
   if (error.keyword === 'required')
     return `${at === 'it' ? '' : `${at}: `}'${error.params['missingProperty']}' is a required property`;
   if (error.keyword === 'enum')
-    return `${at} must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}`;
+    return `${at} is not one of [${(error.params['allowedValues'] as unknown[]).map((v) => `'${String(v)}'`).join(', ')}]`;
   return `${at} ${error.message ?? 'is not valid'}`;
 }
 
@@ -93,6 +95,9 @@ export function checkBody(operation: OperationSpec, body: Json | undefined): voi
   }
   const validate = validator(operation.bodySchema);
   if (validate(body)) return;
+  const missing = validate.errors?.[0]?.params['missingProperty'];
+  if (operation.method === 'PUT' && typeof missing === 'string')
+    throw new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
   const subject = operation.method === 'PATCH' ? 'patch' : (/\/v1\/(\w+?)s?(\/|$)/.exec(operation.path)?.[1] ?? 'body');
   throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
 }

@@ -18,30 +18,43 @@ function parts(path: string, minor: number): string[] {
     .map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-const problem = (message: string) => new ServiceError('INVALID_PATCH', `Couldn't apply patch: ${message}`);
+/** Ironic shows the operation as Python prints it. */
+const shown = (value: Json | undefined): string => {
+  if (value === null || value === undefined) return 'None';
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
+  if (typeof value === 'object')
+    return `{${Object.entries(value)
+      .map(([k, v]) => `'${k}': ${shown(v)}`)
+      .join(', ')}}`;
+  return String(value);
+};
+
+/** Why one operation cannot be applied. */
+class Unapplicable extends Error {}
+const problem = (message: string) => new Unapplicable(message);
 
 /**
- * The document after the patch; the given one is not touched. `isWritable` says whether a root attribute may be changed.
+ * The document after the patch; the given one is not touched. Which root attributes may be changed is the caller's to check.
  * @throws ServiceError INVALID_PATCH, INVALID_PARAMETER.
  */
-export function applyPatch(
-  document: JsonObject,
-  patch: readonly PatchOperation[],
-  options: { minor: number; isKnown: (root: string) => boolean; isWritable: (root: string) => boolean },
-): JsonObject {
+export function applyPatch(document: JsonObject, patch: readonly PatchOperation[], minor: number): JsonObject {
   const result: JsonObject = structuredClone(document);
   for (const operation of patch) {
-    const path = parts(operation.path, options.minor);
-    const root = path[0]!;
-    if (!options.isKnown(root))
-      throw problem(`Adding a new attribute (/${root}) to the root of the resource is not allowed`);
-    if (!options.isWritable(root)) throw problem(`'/${root}' is an internal attribute and can not be updated`);
+    const path = parts(operation.path, minor);
     if (operation.op !== 'remove' && operation.value === undefined)
       throw new ServiceError(
         'INVALID_PARAMETER',
         `Schema error for patch: 'value' is a required property for op ${operation.op}`,
       );
-    applyOne(result, operation, path);
+    try {
+      applyOne(result, operation, path);
+    } catch (error) {
+      if (!(error instanceof Unapplicable)) throw error;
+      const operationText = shown({ ...operation }).slice(0, 300);
+      throw new ServiceError('INVALID_PATCH', `Couldn't apply patch '${operationText}'. Reason: ${error.message}`);
+    }
   }
   return result;
 }

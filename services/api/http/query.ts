@@ -29,13 +29,9 @@ export function pageOf(query: URLSearchParams, maxLimit: number, sortKeys: reado
   const limitText = query.get('limit');
   let limit = maxLimit;
   if (limitText !== null && limitText !== '') {
-    if (!/^-?\d+$/.test(limitText) || Number(limitText) <= 0)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        limitText === '0' || /^-\d+$/.test(limitText)
-          ? 'Limit must be positive'
-          : `Invalid limit: expected a positive integer, got '${limitText.slice(0, 40)}'`,
-      );
+    if (!/^-?\d+$/.test(limitText))
+      throw new ServiceError('INVALID_PARAMETER', `Expected an integer for limit: ${limitText.slice(0, 40)}`);
+    if (Number(limitText) <= 0) throw new ServiceError('INVALID_PARAMETER', 'Limit must be positive');
     limit = Math.min(maxLimit, Number(limitText));
   }
   const sortDir = query.get('sort_dir') ?? 'asc';
@@ -67,7 +63,7 @@ export function fieldsOf(
   const asked = query.get('fields');
   const detail = booleanParameter(query, 'detail') ?? false;
   if (asked !== null && (detail || isDetail))
-    throw new ServiceError('INVALID_PARAMETER', "Can't fetch a subset of fields with 'detail' set");
+    throw new ServiceError('INVALID_PARAMETER', 'Can not specify ?detail=True and fields in the same request.');
   const allowed = table.all.filter((f) => table.since(f) <= minor);
   if (asked === null) {
     const wanted = detail || isDetail ? allowed : table.summary.filter((f) => table.since(f) <= minor);
@@ -83,7 +79,7 @@ export function fieldsOf(
   ];
   const unknown = fields.filter((f) => !table.all.includes(f) && f !== 'links');
   if (unknown.length > 0)
-    throw new ServiceError('INVALID_PARAMETER', `Field(s) "${unknown.join(', ').slice(0, 200)}" are not valid`);
+    throw new ServiceError('INVALID_PARAMETER', `Field ${unknown[0]!.slice(0, 60)} is not a valid field.`);
   const tooNew = fields.filter((f) => f !== 'links' && table.since(f) > minor);
   if (tooNew.length > 0) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
   return { fields: fields.filter((f) => f !== 'links'), isExplicit: true };

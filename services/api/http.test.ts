@@ -1,0 +1,226 @@
+import { seededRandom } from '@bessemer/ports/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { basicAuthentication, hashPassword } from './auth.ts';
+import { isTooDeep } from './http/body.ts';
+import { startApi, type TestApi } from './testing.ts';
+
+let api: TestApi;
+beforeAll(async () => void (api = await startApi()));
+afterAll(() => api.stop());
+
+describe('microversions', () => {
+  it('are told on every answer, also on refusals', async () => {
+    for (const version of [1, 50, 'latest', '1.999', 'x.y']) {
+      const reply = await api.request('GET', '/v1/nodes', { version });
+      expect(reply.headers.get('x-openstack-ironic-api-minimum-version')).toBe('1.1');
+      expect(reply.headers.get('x-openstack-ironic-api-maximum-version')).toBe('1.115');
+    }
+  });
+
+  it('default to 1.1, take latest and the common header, and refuse what is not served', async () => {
+    const version = async (headers: Record<string, string>) => {
+      const reply = await fetch(`${api.url}/v1/nodes`, { headers });
+      return [reply.status, reply.headers.get('x-openstack-ironic-api-version')];
+    };
+    expect(await version({})).toEqual([200, '1.1']);
+    expect(await version({ 'X-OpenStack-Ironic-API-Version': 'latest' })).toEqual([200, '1.115']);
+    expect(await version({ 'OpenStack-API-Version': 'compute 2.1, baremetal 1.50' })).toEqual([200, '1.50']);
+    expect(await version({ 'X-OpenStack-Ironic-API-Version': '1.116' })).toEqual([406, null]);
+    expect(await version({ 'X-OpenStack-Ironic-API-Version': '2.0' })).toEqual([406, null]);
+    expect(await version({ 'X-OpenStack-Ironic-API-Version': '1' })).toEqual([406, null]);
+  });
+
+  it('hide operations of later versions with 404', async () => {
+    expect((await api.request('GET', '/v1/conductors', { version: 48 })).status).toBe(404);
+    expect((await api.request('GET', '/v1/conductors', { version: 49 })).status).toBe(200);
+  });
+
+  it('stand in the root documents, with the resources of each version', async () => {
+    const root = await api.request('GET', '/');
+    expect(root.json['default_version']).toMatchObject({
+      id: 'v1',
+      status: 'CURRENT',
+      min_version: '1.1',
+      version: '1.115',
+    });
+    expect((await api.request('GET', '/v1/', { version: 48 })).json).not.toHaveProperty('conductors');
+    expect((await api.request('GET', '/v1', { version: 49 })).json).toHaveProperty('conductors');
+  });
+});
+
+describe('the envelope', () => {
+  it('is JSON text inside JSON, with a request id beside it', async () => {
+    const missing = await api.request('GET', '/v2');
+    expect(missing.status).toBe(404);
+    expect(JSON.parse(String(missing.json['error_message']))).toEqual({
+      faultcode: 'Client',
+      faultstring: 'There is nothing at /v2.',
+      debuginfo: null,
+    });
+    expect(missing.headers.get('openstack-request-id')).toMatch(/^req-[0-9a-f-]{36}$/);
+  });
+
+  it('says which methods are possible', async () => {
+    const refused = await api.request('PUT', '/v1/nodes', { body: {} });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, POST']);
+  });
+
+  it('refuses bodies that are no JSON, nest too deep or are too large', async () => {
+    expect((await api.request('POST', '/v1/nodes', { body: 'not json' })).fault).toMatch(
+      /^The request body is not JSON: /,
+    );
+    expect((await api.request('POST', '/v1/nodes', { body: '['.repeat(30) })).fault).toBe(
+      'The request body nests deeper than 25 levels.',
+    );
+    const large = await api.request('POST', '/v1/nodes', { body: `{"driver":"${'x'.repeat(1024 * 1024)}"}` });
+    expect([large.status, large.json['faultcode']]).toEqual([413, 'Client']);
+    expect((await api.request('POST', '/v1/nodes')).status).toBe(400);
+  });
+
+  it('measures depth outside strings only', () => {
+    expect(isTooDeep(JSON.stringify({ a: '[[[[[[\\"[[[' }), 2)).toBe(false);
+    expect(isTooDeep('[[[1]]]', 2)).toBe(true);
+  });
+
+  it('never shows what went wrong inside', async () => {
+    const broken = await startApi();
+    await broken.db.close();
+    const reply = await broken.request('GET', '/v1/nodes');
+    expect(reply.status).toBe(500);
+    expect(reply.fault).toMatch(/^Something went wrong on our side\. The log has the details under error id req-/);
+    await broken.stop().catch(() => {});
+  });
+});
+
+describe('ports and chassis', () => {
+  it('live their lives', async () => {
+    const chassis = await api.request('POST', '/v1/chassis', { body: { description: 'rack 1', extra: { a: 'b' } } });
+    expect(chassis.status).toBe(201);
+    const chassisUuid = String(chassis.json['uuid']);
+    const node = await api.request('POST', '/v1/nodes', {
+      body: { driver: 'fake-hardware', name: 'n1', chassis_uuid: chassisUuid },
+    });
+    const port = await api.request('POST', '/v1/ports', {
+      body: { address: '52-54-00-AA-00-01', node_uuid: node.json['uuid'] },
+    });
+    expect(port.json).toMatchObject({
+      address: '52:54:00:aa:00:01',
+      node_uuid: node.json['uuid'],
+      pxe_enabled: true,
+      extra: {},
+    });
+    expect(
+      (await api.request('POST', '/v1/ports', { body: { address: '52:54:00:aa:00:01', node_uuid: node.json['uuid'] } }))
+        .fault,
+    ).toBe('A port with MAC address 52:54:00:aa:00:01 already exists.');
+    expect(
+      (await api.request('POST', '/v1/ports', { body: { address: 'notamac', node_uuid: node.json['uuid'] } })).fault,
+    ).toBe('Expected valid MAC address for address: notamac');
+    const of = async (path: string) => ((await api.request('GET', path)).json['ports'] as unknown[]).length;
+    expect(await of('/v1/nodes/n1/ports')).toBe(1);
+    expect(await of('/v1/ports?address=52:54:00:AA:00:01')).toBe(1);
+    expect(await of('/v1/ports/detail?node=n1')).toBe(1);
+    const uuid = String(port.json['uuid']);
+    const changed = await api.request('PATCH', `/v1/ports/${uuid}`, {
+      body: [
+        { op: 'add', path: '/extra/x', value: 1 },
+        { op: 'replace', path: '/pxe_enabled', value: 'false' },
+      ],
+    });
+    expect(changed.json).toMatchObject({ extra: { x: 1 }, pxe_enabled: false });
+    expect(((await api.request('GET', `/v1/chassis/${chassisUuid}/nodes`)).json['nodes'] as unknown[]).length).toBe(1);
+    expect((await api.request('DELETE', `/v1/chassis/${chassisUuid}`)).status).toBe(400);
+    expect((await api.request('DELETE', `/v1/ports/${uuid}`)).status).toBe(204);
+    expect((await api.request('GET', `/v1/ports/${uuid}`)).fault).toBe(`Port ${uuid} could not be found.`);
+    await api.request('DELETE', '/v1/nodes/n1');
+    const renamed = await api.request('PATCH', `/v1/chassis/${chassisUuid}`, {
+      body: [{ op: 'add', path: '/description', value: 'rack 2' }],
+    });
+    expect(renamed.json['description']).toBe('rack 2');
+    expect((await api.request('DELETE', `/v1/chassis/${chassisUuid}`)).status).toBe(204);
+  });
+});
+
+describe('drivers and conductors', () => {
+  it('are what live conductors say', async () => {
+    const list = await api.request('GET', '/v1/drivers');
+    expect(list.json['drivers']).toMatchObject([{ name: 'fake-hardware', hosts: ['c1'], type: 'dynamic' }]);
+    expect((await api.request('GET', '/v1/drivers/fake-hardware')).json).toMatchObject({
+      default_deploy_interface: 'fake',
+      enabled_network_interfaces: ['noop'],
+    });
+    expect((await api.request('GET', '/v1/drivers/nosuch')).fault).toBe(
+      'Could not find the following driver(s) or hardware type(s): nosuch.',
+    );
+    expect((await api.request('GET', '/v1/drivers/fake-hardware/properties')).json).toEqual({
+      fake_delay_ms: 'How long a step takes. Optional.',
+    });
+    expect((await api.request('GET', '/v1/conductors/c1')).json).toMatchObject({
+      hostname: 'c1',
+      alive: true,
+      drivers: ['fake-hardware'],
+    });
+    expect((await api.request('GET', '/v1/conductors/c2')).fault).toBe('Conductor c2 could not be found.');
+  });
+});
+
+describe('the event stream', () => {
+  const idsOf = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].map((m) => m[1]!);
+
+  it('resumes at any event, each seen exactly once', async () => {
+    for (const name of ['e1', 'e2', 'e3'])
+      await api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', name } });
+    const all = idsOf((await api.request('GET', '/v1/events?follow=false&type=node.created')).text);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.length).toBeGreaterThanOrEqual(3);
+    for (const [i, id] of all.entries()) {
+      const rest = await api.request('GET', '/v1/events?follow=false&type=node.created', {
+        headers: { 'Last-Event-ID': id },
+      });
+      expect(idsOf(rest.text)).toEqual(all.slice(i + 1));
+    }
+  });
+
+  it('tells what happens while it is open', async () => {
+    const stop = new AbortController();
+    const response = await fetch(`${api.url}/v1/events?after=now&type=node.created`, { signal: stop.signal });
+    expect(response.headers.get('content-type')).toContain('text/event-stream');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    await reader.read();
+    await api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', name: 'live' } });
+    const { value } = await reader.read();
+    expect(value).toContain('event: node.created');
+    stop.abort();
+  });
+
+  it('refuses a cursor that is none and a type that does not exist', async () => {
+    expect((await api.request('GET', '/v1/events?after=nonsense!')).status).toBe(400);
+    expect((await api.request('GET', '/v1/events?type=nosuch')).fault).toMatch(
+      /^There is no event type nosuch\. Types: node\.created/,
+    );
+  });
+});
+
+describe('http_basic', () => {
+  it('lets in who knows the password, and all to the version documents', async () => {
+    const random = seededRandom(3);
+    const hash = await hashPassword('right', random);
+    const closed = await startApi({
+      authenticator: basicAuthentication(async (user) => (user === 'admin' ? hash : undefined), random),
+    });
+    const get = async (path: string, credential?: string) =>
+      closed.request(
+        'GET',
+        path,
+        credential === undefined ? {} : { headers: { Authorization: `Basic ${btoa(credential)}` } },
+      );
+    expect((await get('/')).status).toBe(200);
+    const refused = await get('/v1/nodes');
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Baremetal API"']);
+    expect((await get('/v1/nodes', 'admin:wrong')).status).toBe(401);
+    expect((await get('/v1/nodes', 'nobody:right')).status).toBe(401);
+    expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
+    expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
+    await closed.stop();
+  });
+});

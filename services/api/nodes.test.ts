@@ -1,0 +1,331 @@
+import { ServiceError } from '@bessemer/core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApi, type TestApi } from './testing.ts';
+
+const UUID = '11111111-1111-4111-8111-111111111111';
+let api: TestApi;
+let serial = 0;
+const name = () => `node-${++serial}`;
+const create = (body: object = {}, version: number = 115) =>
+  api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', ...body }, version });
+
+beforeAll(async () => void (api = await startApi()));
+afterAll(() => api.stop());
+beforeEach(() => void api.calls.splice(0));
+
+describe('creating nodes', () => {
+  it('starts in enroll and shows every field with its default interfaces', async () => {
+    const made = await create({
+      uuid: UUID,
+      name: 'first',
+      properties: { cpus: 4 },
+      driver_info: { ipmi_password: 'geheim' },
+    });
+    expect(made.status).toBe(201);
+    expect(made.headers.get('location')).toBe(`${api.url}/v1/nodes/${UUID}`);
+    expect(made.json).toMatchObject({
+      uuid: UUID,
+      name: 'first',
+      provision_state: 'enroll',
+      power_state: null,
+      deploy_interface: 'fake',
+      network_interface: 'noop',
+      conductor: 'c1',
+      properties: { cpus: 4 },
+      driver_info: { ipmi_password: '******' },
+      reservation: null,
+      traits: [],
+      extra: {},
+    });
+  });
+
+  it('gives clients below 1.11 a node that is available, shown as null below 1.2', async () => {
+    expect((await create({}, 10)).json['provision_state']).toBe('available');
+    expect((await create({}, 1)).json['provision_state']).toBe(null);
+  });
+
+  it.each([
+    [
+      { driver: 'nosuch' },
+      400,
+      'No valid host was found. Reason: No conductor service registered which supports driver nosuch for conductor group "".',
+    ],
+    [{ name: 'bad name' }, 400, "Cannot create node with invalid name 'bad name'"],
+    [{ uuid: 'x' }, 400, 'Expected UUID for uuid: x'],
+    [
+      { deploy_interface: 'nosuch' },
+      400,
+      "Could not find the following interface in the 'ironic.hardware.interfaces.deploy' entrypoint: nosuch. Valid interfaces are ['fake', 'no-deploy'].",
+    ],
+    [{ nosuch: 1 }, 400, "Schema error for node: Additional properties are not allowed ('nosuch' was unexpected)"],
+    [{ properties: 'x' }, 400, 'Schema error for node: properties must be object,null'],
+    [
+      { chassis_uuid: '00000000-0000-4000-8000-000000000000' },
+      400,
+      'Chassis 00000000-0000-4000-8000-000000000000 could not be found.',
+    ],
+  ])('refuses %j', async (body, status, fault) => {
+    const refused = await create(body);
+    expect([refused.status, refused.fault]).toEqual([status, fault]);
+  });
+
+  it('refuses a taken name and a taken uuid', async () => {
+    expect((await create({ uuid: UUID })).fault).toBe(`A node with UUID ${UUID} already exists.`);
+    const twice = await create({ name: 'first' });
+    expect([twice.status, twice.fault]).toEqual([409, 'A node with name first already exists.']);
+  });
+
+  it('refuses fields of a later version', async () => {
+    expect((await create({ name: name() }, 4)).status).toBe(406);
+    expect((await create({ owner: 'o' }, 49)).status).toBe(406);
+    expect((await create({ owner: 'o' }, 50)).status).toBe(201);
+  });
+});
+
+describe('listing nodes', () => {
+  it('shows the summary, in the order of creation, with a next link when the page is full', async () => {
+    const first = await api.request('GET', '/v1/nodes?limit=1');
+    const nodes = first.json['nodes'] as object[];
+    expect(Object.keys(nodes[0]!).sort()).toEqual([
+      'instance_uuid',
+      'links',
+      'maintenance',
+      'name',
+      'power_state',
+      'provision_state',
+      'uuid',
+    ]);
+    expect(first.json['next']).toBe(`${api.url}/v1/nodes?limit=1&marker=${UUID}`);
+    const second = await api.request('GET', String(first.json['next']).slice(api.url.length));
+    expect((second.json['nodes'] as Array<{ uuid: string }>)[0]!.uuid).not.toBe(UUID);
+  });
+
+  it('filters', async () => {
+    await create({ name: 'filtered', resource_class: 'gold', description: 'rack seven' });
+    const names = async (query: string) =>
+      ((await api.request('GET', `/v1/nodes?${query}`)).json['nodes'] as Array<{ name: string }>).map((n) => n.name);
+    expect(await names('resource_class=gold')).toEqual(['filtered']);
+    expect(await names('description_contains=seven')).toEqual(['filtered']);
+    expect(await names('conductor=c1&resource_class=gold')).toEqual(['filtered']);
+    expect(await names('conductor=other')).toEqual([]);
+    expect(await names('provision_state=active')).toEqual([]);
+    expect(await names('sort_key=name&sort_dir=desc&resource_class=gold')).toEqual(['filtered']);
+  });
+
+  it.each([
+    ['limit=0', 400, 'Limit must be positive'],
+    ['limit=x', 400, 'Expected an integer for limit: x'],
+    ['sort_dir=x', 400, "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"],
+    ['sort_key=properties', 400, 'The sort_key value "properties" is an invalid field for sorting'],
+    ['nosuch=1', 400, 'Unexpected arguments: nosuch'],
+    ['provision_state=nosuch', 400, 'Provision state "nosuch" is not valid'],
+    ['fields=uuid,nosuch', 400, 'Field nosuch is not a valid field.'],
+    ['detail=true&fields=uuid', 400, 'Can not specify ?detail=True and fields in the same request.'],
+    [
+      'associated=maybe',
+      400,
+      "Invalid associated: Unrecognized value 'maybe', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'",
+    ],
+  ])('refuses ?%s', async (query, status, fault) => {
+    const refused = await api.request('GET', `/v1/nodes?${query}`);
+    expect([refused.status, refused.fault]).toEqual([status, fault]);
+  });
+
+  it('knows a filter from its version on', async () => {
+    expect((await api.request('GET', '/v1/nodes?provision_state=enroll', { version: 8 })).status).toBe(406);
+    expect((await api.request('GET', '/v1/nodes?provision_state=enroll', { version: 9 })).status).toBe(200);
+  });
+
+  it('shows only the fields asked for, with links', async () => {
+    const shown = await api.request('GET', `/v1/nodes/${UUID}?fields=name,driver`);
+    expect(Object.keys(shown.json).sort()).toEqual(['driver', 'links', 'name']);
+  });
+});
+
+describe('showing nodes', () => {
+  it('finds by uuid and by name, by name from 1.5 on', async () => {
+    expect((await api.request('GET', '/v1/nodes/first')).json['uuid']).toBe(UUID);
+    expect((await api.request('GET', '/v1/nodes/first', { version: 4 })).status).toBe(404);
+    const missing = await api.request('GET', '/v1/nodes/nosuch');
+    expect([missing.status, missing.fault]).toEqual([404, 'Node nosuch could not be found.']);
+  });
+
+  it('hides fields of later versions', async () => {
+    const old = await api.request('GET', `/v1/nodes/${UUID}`, { version: 1 });
+    expect(old.json).not.toHaveProperty('name');
+    expect(old.json).not.toHaveProperty('network_interface');
+    expect(old.json).not.toHaveProperty('traits');
+  });
+});
+
+describe('changing nodes', () => {
+  const patch = (ident: string, operations: unknown, version = 115, query = '') =>
+    api.request('PATCH', `/v1/nodes/${ident}${query}`, { body: operations, version });
+
+  it('adds, replaces and removes, and answers with the whole node', async () => {
+    const ident = name();
+    await create({ name: ident, extra: { a: { b: 1 } } });
+    const changed = await patch(ident, [
+      { op: 'add', path: '/extra/a/c', value: [1] },
+      { op: 'add', path: '/extra/a/c/-', value: 2 },
+      { op: 'remove', path: '/extra/a/b' },
+      { op: 'replace', path: '/description', value: 'x' },
+    ]);
+    expect(changed.json).toMatchObject({ extra: { a: { c: [1, 2] } }, description: 'x' });
+    expect((await patch(ident, [{ op: 'remove', path: '/description' }])).json['description']).toBe(null);
+  });
+
+  it('keeps a secret that is sent back masked', async () => {
+    const ident = name();
+    const uuid = String((await create({ name: ident, driver_info: { ipmi_password: 'geheim' } })).json['uuid']);
+    await patch(ident, [
+      { op: 'replace', path: '/driver_info', value: { ipmi_password: '******', ipmi_address: 'a' } },
+    ]);
+    const stored = await api.db.read.nodes.find(uuid);
+    expect(stored?.driverInfo).toEqual({ ipmi_password: 'geheim', ipmi_address: 'a' });
+  });
+
+  it('falls back to the default interface when one is removed', async () => {
+    const ident = name();
+    await create({ name: ident, power_interface: 'no-power' });
+    expect((await patch(ident, [{ op: 'remove', path: '/power_interface' }])).json['power_interface']).toBe('fake');
+  });
+
+  it('takes maintenance as text', async () => {
+    const ident = name();
+    await create({ name: ident });
+    expect((await patch(ident, [{ op: 'replace', path: '/maintenance', value: 'true' }])).json['maintenance']).toBe(
+      true,
+    );
+  });
+
+  it.each([
+    [
+      [{ op: 'replace', path: '/uuid', value: UUID }],
+      400,
+      /^Cannot patch \/uuid\. Only the following can be updated: /,
+    ],
+    [[{ op: 'replace', path: '/provision_state', value: 'active' }], 400, /^Cannot patch \/provision_state/],
+    [[{ op: 'test', path: '/name', value: 'x' }], 400, /^Schema error for patch: /],
+    [[{ op: 'remove', path: '/extra/nosuch' }], 400, /can't remove a non-existent object 'nosuch'/],
+    [[{ op: 'add', path: '/extra/x/y', value: 1 }], 400, /does not exist/],
+    [[{ op: 'add', path: '/extra/__proto__', value: 1 }], 400, /not a name/],
+    [{}, 400, /^Schema error for patch: /],
+    [[{ op: 'add', path: '/protected', value: true }], 409, /can only be made protected/],
+    [[{ op: 'replace', path: '/maintenance', value: 'x' }], 400, /^Invalid maintenance: Unrecognized value 'x'/],
+  ])('refuses %j', async (operations, status, fault) => {
+    const refused = await patch(UUID, operations);
+    expect(refused.status).toBe(status);
+    expect(refused.fault).toMatch(fault);
+  });
+
+  it('knows escapes in paths from 1.98 on', async () => {
+    expect((await patch(UUID, [{ op: 'add', path: '/extra/x~1y', value: 1 }], 97)).status).toBe(400);
+    const changed = await patch(UUID, [{ op: 'add', path: '/extra/x~1y', value: 1 }], 98);
+    expect(changed.json['extra']).toMatchObject({ 'x/y': 1 });
+  });
+});
+
+describe('deleting nodes', () => {
+  it('removes a node once', async () => {
+    const ident = name();
+    await create({ name: ident });
+    expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(204);
+    expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(404);
+  });
+
+  it('refuses while an instance is on it, unless it is in maintenance', async () => {
+    const ident = name();
+    await create({ name: ident, instance_uuid: '99999999-9999-4999-8999-999999999999' });
+    expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(409);
+    await api.request('PUT', `/v1/nodes/${ident}/maintenance`, { body: { reason: 'gone' } });
+    expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(204);
+  });
+});
+
+describe('moving nodes', () => {
+  const provision = (ident: string, body: object, version = 115) =>
+    api.request('PUT', `/v1/nodes/${ident}/states/provision`, { body, version });
+
+  it('asks the conductor of the node and says where to look', async () => {
+    const moved = await provision('first', { target: 'manage' });
+    expect([moved.status, moved.text]).toEqual([202, '']);
+    expect(moved.headers.get('location')).toBe(`${api.url}/v1/nodes/first/states`);
+    expect(api.calls).toEqual([
+      { host: 'c1', method: 'doProvisioningAction', args: { nodeUuid: UUID, action: 'manage' } },
+    ]);
+  });
+
+  it.each([
+    [
+      { target: 'provide' },
+      400,
+      `The requested action "provide" can not be performed on node "${UUID}" while it is in state "enroll".`,
+    ],
+    [
+      { target: 'nosuch' },
+      400,
+      `The requested action "nosuch" can not be performed on node "${UUID}" while it is in state "enroll".`,
+    ],
+    [{}, 400, 'Missing mandatory parameter: target'],
+    [{ target: 'manage', clean_steps: [] }, 400, 'clean_steps is only valid with the target provision states: clean'],
+  ])('refuses %j', async (body, status, fault) => {
+    const refused = await provision('first', body);
+    expect([refused.status, refused.fault]).toEqual([status, fault]);
+    expect(api.calls).toEqual([]);
+  });
+
+  it('knows verbs from their version on', async () => {
+    expect((await provision('first', { target: 'deploy' }, 72)).status).toBe(406);
+    expect((await provision('first', { target: 'deploy' }, 73)).status).toBe(400);
+  });
+
+  it('passes on what the conductor refuses, word for word', async () => {
+    api.answer('changeNodePowerState', new ServiceError('NODE_LOCKED', 'Node x is locked by host c1, please retry.'));
+    const locked = await api.request('PUT', '/v1/nodes/first/states/power', { body: { target: 'power on' } });
+    expect([locked.status, locked.fault]).toEqual([409, 'Node x is locked by host c1, please retry.']);
+  });
+
+  it('refuses soft power below 1.27 and unknown targets always', async () => {
+    const power = (body: object, version: number) =>
+      api.request('PUT', '/v1/nodes/first/states/power', { body, version });
+    expect((await power({ target: 'soft power off' }, 26)).status).toBe(406);
+    expect((await power({ target: 'nosuch' }, 115)).fault).toContain(
+      'The requested action "nosuch" can not be performed',
+    );
+  });
+
+  it('shows states with what each version knows', async () => {
+    expect(Object.keys((await api.request('GET', '/v1/nodes/first/states', { version: 11 })).json)).not.toContain(
+      'raid_config',
+    );
+    expect(Object.keys((await api.request('GET', '/v1/nodes/first/states', { version: 75 })).json)).toContain(
+      'boot_mode',
+    );
+  });
+
+  it('sets and clears maintenance', async () => {
+    expect((await api.request('PUT', '/v1/nodes/first/maintenance', { body: { reason: 'fan' } })).status).toBe(202);
+    expect((await api.request('GET', '/v1/nodes/first')).json).toMatchObject({
+      maintenance: true,
+      maintenance_reason: 'fan',
+    });
+    expect((await api.request('DELETE', '/v1/nodes/first/maintenance')).status).toBe(202);
+    expect((await api.request('GET', '/v1/nodes/first')).json).toMatchObject({
+      maintenance: false,
+      maintenance_reason: null,
+    });
+    expect((await api.request('GET', '/v1/nodes/first/maintenance')).status).toBe(405);
+  });
+});
+
+describe('explaining nodes', () => {
+  it('says what an idle node needs next', async () => {
+    const why = await api.request('GET', '/v1/nodes/first/why');
+    expect(why.json).toMatchObject({ waiting_for: null, run: null, what_to_do: 'Next: baremetal node manage first' });
+  });
+
+  it('has an empty timeline before the first run', async () => {
+    expect((await api.request('GET', '/v1/nodes/first/timeline')).json).toMatchObject({ run: null, phases: [] });
+  });
+});
