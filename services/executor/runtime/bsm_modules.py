@@ -36,11 +36,14 @@ class ModuleLibrary(object):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     self._warm(alias.name)
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                self._warm(node.module)
+            elif isinstance(node, ast.ImportFrom):
+                # Relative ones start at the module's package, one more dot is one package up.
+                above = name.split('.')[:-node.level] if node.level else []
+                source = '.'.join(above + ([node.module] if node.module else []))
+                self._warm(source)
                 for alias in node.names:
-                    if node.module + '.' + alias.name in self.store.names:
-                        self._warm(node.module + '.' + alias.name)
+                    if source + '.' + alias.name in self.store.names:
+                        self._warm(source + '.' + alias.name)
         self.codes[name] = compile(tree, path, 'exec', dont_inherit=True)
         self._scratch_on_demand()
         if hasattr(gc, 'freeze'):
@@ -139,6 +142,7 @@ def run_child(library, name, arguments, staged, output_fd, error_fd, trace_fd):
             stage(arguments, staged)
         main = MainModule('__main__')
         main.__file__ = library.store.names[name][2]
+        main.__package__ = name.rpartition('.')[0]
         main._module_fqn = name
         MainModule._bessemer_store = library.store
         sys.modules['__main__'] = main

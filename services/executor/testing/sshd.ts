@@ -1,6 +1,6 @@
 /** A real sshd for tests: own port on loopback, own host key, own configuration, and a log that tells logins and channels. */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,14 +37,45 @@ function makeKey(path: string): string {
   return readFileSync(`${path}.pub`, 'utf8').trim();
 }
 
-/** Starts it and waits until it listens. Needs root. `wrapper` runs before the command (a namespace, for example). */
-export async function startSshd(options: { readonly wrapper?: readonly string[] } = {}): Promise<TestSshd> {
+/** What surrounds the sshd, so that a target may be changed at will without changing this machine. */
+export type Surroundings =
+  /** This machine as it is. */
+  | 'shared'
+  /** Own host name, own copy of /etc, own /home and /srv: all gone when the sshd is. */
+  | 'private'
+  /** All file systems read-only but the test's own folder. */
+  | 'read-only';
+
+const PRIVATE = `set -e; f=$1; shift
+cp -a /etc "$f/etc"; mount --bind "$f/etc" /etc
+mount -t tmpfs tmpfs /home; mount -t tmpfs tmpfs /srv
+exec "$@"`;
+const READ_ONLY = `set -e; f=$1; shift
+mount --bind "$f" "$f"
+while read -r _ at kind _; do
+  case "$kind" in proc|sysfs|cgroup*|devpts) continue;; esac
+  [ "$at" = "$f" ] || mount -o remount,bind,ro "$at" 2>/dev/null || true
+done < /proc/self/mounts
+exec "$@"`;
+
+function wrapper(surroundings: Surroundings, folder: string): string[] {
+  if (surroundings === 'shared') return [];
+  const script = surroundings === 'private' ? PRIVATE : READ_ONLY;
+  return ['unshare', '--mount', '--uts', '--propagation', 'private', 'sh', '-c', script, 'sh', folder];
+}
+
+/** Starts it and waits until it listens. Needs root. `prepare` is a shell command run inside the surroundings before sshd. */
+export async function startSshd(
+  options: { readonly surroundings?: Surroundings; readonly prepare?: string } = {},
+): Promise<TestSshd> {
   const folder = mkdtempSync(join(tmpdir(), 'bessemer-sshd-'));
+  // Other accounts' logins read their authorized keys as themselves.
+  chmodSync(folder, 0o711);
   const port = await freePort();
   const file = (name: string) => join(folder, name);
   const hostKey = makeKey(file('host'));
   const otherHostKey = makeKey(file('other-host'));
-  writeFileSync(file('authorized_keys'), `${makeKey(file('key'))}\n`, { mode: 0o600 });
+  writeFileSync(file('authorized_keys'), `${makeKey(file('key'))}\n`, { mode: 0o644 });
   makeKey(file('other-key'));
   writeFileSync(
     file('config'),
@@ -54,7 +85,8 @@ export async function startSshd(options: { readonly wrapper?: readonly string[] 
   const madeRunFolder = !existsSync('/run/sshd');
   if (madeRunFolder) mkdirSync('/run/sshd', { mode: 0o755 });
   const [program = '', ...rest] = [
-    ...(options.wrapper ?? []),
+    ...wrapper(options.surroundings ?? 'shared', folder),
+    ...(options.prepare === undefined ? [] : ['sh', '-c', `set -e; ${options.prepare}\nexec "$@"`, 'sh']),
     '/usr/sbin/sshd',
     '-D',
     '-f',
@@ -62,7 +94,9 @@ export async function startSshd(options: { readonly wrapper?: readonly string[] 
     '-E',
     file('log'),
   ];
-  const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', program, ...rest], { stdio: 'ignore' });
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', '--', program, ...rest], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const log = () => (existsSync(file('log')) ? readFileSync(file('log'), 'utf8') : '');
   while (!log().includes('Server listening')) {
