@@ -4,32 +4,35 @@ import { digestOf, makeBlockMap, type BlockMap, type SectorSizeBytes } from '@be
 import { sleep, type Clock, type MessageChannel } from '@bessemer/ports';
 import { ImageSourceError, type DiskHandle, type Disks, type Hardware, type ImageSource } from './ports.ts';
 
-/** Two ends of one channel; what is sent arrives `latencyMs` later. Closing either end closes both. */
+/**
+ * Two ends of one channel; what is sent arrives `latencyMs` later. Closing either end closes both: what the closing side had
+ * sent still arrives, what is on its way to it does not.
+ */
 export function memoryChannel(clock: Clock, latencyMs = 0): [MessageChannel, MessageChannel] {
-  let open = true;
   interface End {
-    onMessage: Array<(message: string) => void>;
-    onClose: Array<(reason: string) => void>;
+    readonly onMessage: Array<(message: string) => void>;
+    readonly onClose: Array<(reason: string) => void>;
   }
-  const ends: [End, End] = [
+  const ends: readonly [End, End] = [
     { onMessage: [], onClose: [] },
     { onMessage: [], onClose: [] },
   ];
+  let closer: End | undefined;
   const side = (own: End, other: End): MessageChannel => ({
     bufferedBytes: 0,
     send(message) {
-      if (!open) return;
+      if (closer) return;
       clock.setTimer(latencyMs, () => {
-        if (open) for (const listener of other.onMessage) listener(message);
+        if (!closer || closer === own) for (const listener of other.onMessage) listener(message);
       });
     },
     onMessage: (listener) => void own.onMessage.push(listener),
     onClose: (listener) => void own.onClose.push(listener),
     close(reason = 'closed') {
-      if (!open) return;
-      open = false;
-      clock.setTimer(0, () => {
-        for (const listener of [...ends[0].onClose, ...ends[1].onClose]) listener(reason);
+      if (closer) return;
+      closer = own;
+      clock.setTimer(latencyMs, () => {
+        for (const end of ends) for (const listener of end.onClose) listener(reason);
       });
     },
   });
