@@ -188,6 +188,12 @@ export const CONFIG_SCHEMA = {
     tftp_port: { type: 'number', default: 69, min: 0, max: 65_535, help: 'Network boot programs.' },
     kernel: { type: 'string', default: '', help: 'Deploy kernel. Empty: the one in the cache of built images.' },
     ramdisk: { type: 'string', default: '', help: 'Deploy ramdisk. Empty: the one in the cache of built images.' },
+    ramdisk_variant: {
+      type: 'string',
+      default: 'product',
+      choices: ['lab', 'product'],
+      help: 'Which deploy ramdisk is built when none is named; lab has drivers for virtual servers only.',
+    },
     kernel_args: { type: 'string', default: 'console=ttyS0', help: 'More arguments for the deploy kernel.' },
   },
   agent: {

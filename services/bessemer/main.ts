@@ -1,0 +1,169 @@
+/** `bessemer`: the service's command line. The only reader of argv and environment in this room. */
+import { readFileSync } from 'node:fs';
+import { homedir, hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Config, ConfigError, configFromEnvironment, parseConfigFile, resolveConfig } from '@bessemer/core';
+import { systemClock, systemDatagrams, systemRandom } from '@bessemer/ports/node';
+import { Command, Option } from 'commander';
+import { labDown, labStatus, labUp } from './commands/lab.ts';
+import { upInLab } from './commands/up-in-lab.ts';
+import { createLog } from './logging.ts';
+import { createService, type Role, type Service } from './service.ts';
+
+const VERSION = '0.1.0';
+const env = process.env;
+const home = env['HOME'] || homedir();
+const cacheDir = join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'bessemer');
+const profilePath =
+  env['BESSEMER_PROFILE'] || join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'bessemer', 'profile.json');
+const stateDir = join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'bessemer');
+const defaultDataDir = join(env['XDG_DATA_HOME'] || join(home, '.local', 'share'), 'bessemer');
+
+interface ServiceOptions {
+  config?: string;
+  dataDir?: string;
+  apiPort?: string;
+  auth?: string;
+  log?: string;
+  set: Record<string, string>;
+  lab?: string | true;
+}
+
+function readConfig(options: ServiceOptions): Config {
+  const file = options.config
+    ? parseConfigFile(readFileSync(options.config, 'utf8'), options.config)
+    : { values: {}, problems: [] };
+  const flags: Record<string, string> = {
+    ...(options.dataDir === undefined ? {} : { 'service.data_dir': options.dataDir }),
+    ...(options.apiPort === undefined ? {} : { 'api.port': options.apiPort }),
+    ...(options.auth === undefined ? {} : { 'api.auth': options.auth }),
+    ...options.set,
+  };
+  return resolveConfig(
+    [{ 'service.data_dir': defaultDataDir }, file.values, configFromEnvironment(env), flags],
+    file.problems,
+  );
+}
+
+/** Ends in order at the first signal; a second one ends at once. */
+async function untilSignal(service: Pick<Service, 'stop'>): Promise<void> {
+  const signal = await new Promise<NodeJS.Signals>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => resolve(name));
+  });
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
+  process.stderr.write(`bessemer: ${signal}, ending\n`);
+  await service.stop();
+}
+
+async function serve(roles: readonly Role[], options: ServiceOptions): Promise<void> {
+  const config = readConfig(options);
+  const log = createLog(config.service.log_level, options.log);
+  if (options.lab !== undefined) {
+    const lab = await upInLab({
+      name: options.lab === true ? 'lab' : options.lab,
+      stateDir,
+      options,
+      config,
+      environment: env,
+      profilePath,
+      clock: systemClock,
+      log,
+    });
+    process.stdout.write(`API ${lab.apiUrl}\n`);
+    await untilSignal(lab);
+    return;
+  }
+  const service = createService({
+    config,
+    roles,
+    cacheDir,
+    profilePath,
+    publicEndpoint: env['BESSEMER_PUBLIC_ENDPOINT'],
+    host: config.service.host || hostname(),
+    clock: systemClock,
+    random: systemRandom,
+    datagrams: systemDatagrams,
+    log,
+  });
+  const { apiUrl } = await service.start();
+  if (apiUrl) process.stdout.write(`API ${apiUrl}\n`);
+  process.stdout.write('ready\n');
+  await untilSignal(service);
+}
+
+const collect = (pair: string, all: Record<string, string>): Record<string, string> => {
+  const at = pair.indexOf('=');
+  if (at < 1) throw new ConfigError([`--set ${pair}: expected group.key=value`]);
+  return { ...all, [pair.slice(0, at)]: pair.slice(at + 1) };
+};
+
+const program = new Command('bessemer')
+  .description('Turns racks of powered-off physical servers into running, configured machines, and back.')
+  .version(VERSION)
+  .showHelpAfterError();
+
+function serviceCommand(name: string, summary: string, roles: readonly Role[]): Command {
+  return program
+    .command(name)
+    .description(summary)
+    .option('--config <file>', 'configuration file; docs/bessemer.conf.sample has every option')
+    .option('--data-dir <dir>', `where database, keys, images and logs live (default: ${defaultDataDir})`)
+    .option('--api-port <port>', 'port of the API (default: 6385)')
+    .addOption(new Option('--auth <strategy>', 'who may ask (default: http_basic)').choices(['http_basic', 'noauth']))
+    .option('--log <file>', 'log to a file instead of standard error')
+    .option('--set <group.key=value>', 'any option of the configuration; may be repeated', collect, {})
+    .action((options: ServiceOptions) => serve(roles, options));
+}
+
+serviceCommand('up', 'run everything in one process', ['api', 'conductor', 'boot']).option(
+  '--lab [name]',
+  'run inside the network of a lab that `bessemer lab up` started',
+);
+serviceCommand('api', 'run the REST API only', ['api']);
+serviceCommand('conductor', 'run a conductor only: life cycle, drivers, agents, images', ['conductor']);
+serviceCommand('boot', 'run the boot service only: DHCP, TFTP, boot scripts', ['boot']);
+
+const lab = program
+  .command('lab')
+  .description('virtual servers with BMCs to play with (QEMU, in a network namespace of their own)');
+lab
+  .command('up')
+  .description('start virtual servers, powered off, each with a BMC')
+  .option('--nodes <count>', 'how many', '1')
+  .addOption(new Option('--firmware <kind>', 'of the servers').choices(['bios', 'uefi', 'mixed']).default('bios'))
+  .option('--memory <mb>', 'memory of each', '1536')
+  .option('--disk <gb>', 'disk of each (sparse)', '8')
+  .option('--name <name>', 'name of the lab', 'lab')
+  .option('-f, --format <format>', 'table or json', 'table')
+  .action((options) => labUp({ ...options, stateDir, clock: systemClock, log: createLog('warn') }));
+lab
+  .command('down')
+  .description('take a lab away: servers, BMCs, network, disks')
+  .option('--name <name>', 'name of the lab', 'lab')
+  .action((options) => labDown({ ...options, stateDir, clock: systemClock, log: createLog('warn') }));
+lab
+  .command('status')
+  .description('show the servers of a lab')
+  .option('--name <name>', 'name of the lab', 'lab')
+  .option('-f, --format <format>', 'table or json', 'table')
+  .action((options) => labStatus({ ...options, stateDir, clock: systemClock, log: createLog('warn') }));
+
+program
+  .command('sim')
+  .description('run simulated nodes through the life cycle in virtual time, with faults')
+  .option('--nodes <count>', 'how many', '100')
+  .option('--seed <number>', 'replays a run exactly', '1')
+  .option('--no-faults', 'nothing goes wrong')
+  .action(async (options: { nodes: string; seed: string; faults: boolean }) => {
+    const { simulate } = await import('@bessemer/sim');
+    const report = await simulate({ nodes: Number(options.nodes), seed: Number(options.seed), faults: options.faults });
+    process.stdout.write(`${report.text}\n`);
+    process.exitCode = report.isWell ? 0 : 1;
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`bessemer: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
