@@ -1,0 +1,105 @@
+/** The arguments of an agent's steps, made from node, request and what earlier steps have left, each time a segment is sent. */
+import type { Json, JsonObject, Node, Run } from '@bessemer/core';
+import { isJsonObject, ServiceError } from '@bessemer/core';
+import type { ConfigDriveArgs, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
+import type { Db } from '@bessemer/db';
+import { type ConfigDrive, parseConfigDriveInput } from '@bessemer/image-format';
+import type { Random } from '@bessemer/ports';
+import { readyImageOf } from './image-orders.ts';
+import type { Configurer, ImageDepot } from './ports.ts';
+import type { TaskWriter } from './task.ts';
+
+export type AgentArguments = (step: string, run: Run, node: Node) => Promise<JsonObject>;
+
+/** `notes.exit`: the image exit of a run. Stored before it is opened, so that a successor opens the same one. */
+export interface ExitNote {
+  readonly exitId: string;
+  readonly token: string;
+}
+export const exitNoteOf = (notes: JsonObject): ExitNote | undefined => notes['exit'] as unknown as ExitNote | undefined;
+
+export interface AgentArgumentsOptions {
+  readonly db: Db;
+  readonly random: Random;
+  readonly depot: ImageDepot;
+  readonly configurer: Configurer;
+  readonly writer: TaskWriter;
+}
+
+/** The hostname of a node whose request brought no config drive. */
+export const hostnameOf = (node: Node): string => {
+  const shown = node.instanceInfo['display_name'];
+  return typeof shown === 'string' && shown !== '' ? shown : (node.name ?? node.uuid);
+};
+
+/** instance_info wins over properties, as in Ironic. */
+export function rootDeviceHintsOf(node: Node): RootDeviceHints | undefined {
+  const hints = node.instanceInfo['root_device'] ?? node.properties['root_device'];
+  return isJsonObject(hints) && Object.keys(hints).length > 0 ? (hints as RootDeviceHints) : undefined;
+}
+
+/** What the node's config drive says: the request's, completed with what every one has. @throws INVALID_PARAMETER. */
+export async function configDriveOf(db: Pick<Db, 'read'>, node: Node): Promise<ConfigDrive> {
+  const stored = await db.read.nodes.getConfigDrive(node.uuid);
+  const parsed = await parseConfigDriveInput(stored ?? {});
+  if (!parsed.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${parsed.error.message}`);
+  const drive = parsed.value;
+  const hostname = hostnameOf(node);
+  const defaults = { uuid: node.instanceUuid ?? node.uuid, name: hostname, hostname };
+  const networkData = drive.networkData ?? (Object.keys(node.networkData).length > 0 ? node.networkData : undefined);
+  return {
+    ...drive,
+    metaData: { ...defaults, ...drive.metaData },
+    ...(networkData === undefined ? {} : { networkData }),
+  };
+}
+
+/** The disk that write_image chose, once it is known. */
+function diskOf(run: Run): JsonObject {
+  const written = (run.notes['results'] as JsonObject | undefined)?.['write_image'];
+  return isJsonObject(written) && isJsonObject(written['disk']) ? { disk: written['disk'] } : {};
+}
+
+export function createAgentArguments(options: AgentArgumentsOptions): AgentArguments {
+  const { db, random, depot, configurer, writer } = options;
+
+  async function writeImage(run: Run, node: Node): Promise<WriteImageArgs> {
+    const image = readyImageOf(run.notes)!;
+    let exit = exitNoteOf(run.notes);
+    if (!exit) {
+      exit = { exitId: random.uuid(), token: Buffer.from(random.bytes(32)).toString('base64url') };
+      await writer.record(run, { notes: { exit: { ...exit } } });
+    }
+    const reference = await depot.openExit({ ...exit, imageId: image.imageId, nodeUuid: node.uuid, runId: run.id });
+    const hints = rootDeviceHintsOf(node);
+    return { image: reference, ...(hints ? { rootDeviceHints: hints } : {}) };
+  }
+  async function configDrive(run: Run, node: Node): Promise<ConfigDriveArgs> {
+    const drive = await configDriveOf(db, node);
+    const { userData, networkData, vendorData } = drive;
+    return {
+      configDrive: {
+        metaData: drive.metaData,
+        ...(isJsonObject(networkData) ? { networkData } : {}),
+        ...(userData === undefined ? {} : { userData: Buffer.from(userData).toString('utf8') }),
+        ...(isJsonObject(vendorData) ? { vendorData } : {}),
+      },
+      servicePublicKey: await configurer.servicePublicKey(),
+      hostname: String(drive.metaData['hostname'] ?? hostnameOf(node)),
+      ...diskOf(run),
+    };
+  }
+
+  return async (step, run, node) => {
+    switch (step) {
+      case 'write_image':
+        return (await writeImage(run, node)) as unknown as JsonObject;
+      case 'configdrive':
+        return (await configDrive(run, node)) as unknown as JsonObject;
+      case 'prepare_boot':
+        return diskOf(run);
+      default:
+        return {} satisfies Record<string, Json>;
+    }
+  };
+}

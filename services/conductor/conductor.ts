@@ -1,0 +1,301 @@
+/** The conductor: composes sessions, engine, queue, agents and periodics, and lives on with a new session when one is lost. */
+import type { Config, DriverDescription, Run } from '@bessemer/core';
+import { coerceError, ServiceError } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
+import type { IpmiClient } from '@bessemer/ipmi';
+import type { Clock, Log, Random, Timer } from '@bessemer/ports';
+import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
+import { createAcceptor, type Acceptor } from './accept.ts';
+import { createAgentArguments } from './agent-arguments.ts';
+import { createAgentGateway, type AgentGateway } from './agent-gateway.ts';
+import { createAgentPhase } from './agent-phase.ts';
+import { createDefaultRegistry } from './drivers/index.ts';
+import type { DriverRegistry } from './drivers/registry.ts';
+import { createEngine, type Engine } from './engine.ts';
+import { createHandlers } from './handlers.ts';
+import { createImageOrders } from './image-orders.ts';
+import { startPeriodics } from './periodics.ts';
+import type { Configurer, ImageDepot, SshProbe } from './ports.ts';
+import { createPowerSync } from './power-sync.ts';
+import { createQueue, type Queue } from './queue.ts';
+import { createRunRetry, type RunRetry } from './retry.ts';
+import { createSession, type Session } from './session.ts';
+import { createStepHandlers } from './steps/handlers.ts';
+import { createTakeOver } from './takeover.ts';
+import { createTaskWriter } from './task.ts';
+import { createTimers } from './timers.ts';
+
+export interface ConductorDeps {
+  readonly db: Db;
+  /** Where the handlers are served under `host`; without it the caller uses `handlers` itself. */
+  readonly rpc?: RpcTransport;
+  readonly ipmi: IpmiClient;
+  /** Another set of drivers than the one that ships. */
+  readonly drivers?: DriverRegistry;
+  readonly depot: ImageDepot;
+  readonly configurer: Configurer;
+  readonly ssh: SshProbe;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly config: Config;
+  /** Name of this conductor. */
+  readonly host: string;
+  /**
+   * No other process of this host can be alive on this database (the lock on the data directory proves it): sessions of this
+   * host that seem alive are ended at the start, so that nobody waits their life out. Default false.
+   */
+  readonly isOnlyProcess?: boolean;
+}
+
+export interface Conductor {
+  /** Registers the session, takes over what was left, serves. */
+  start(): Promise<void>;
+  /** Finishes calls under way, ends the session: others, or the next start, go on at once. */
+  stop(): Promise<void>;
+  /** Stops as a crash does: nothing more is written or ordered, nothing is said to the database. For tests. */
+  abandon(): void;
+  readonly handlers: RpcHandlers;
+  /** Where connections of agents are brought to. */
+  readonly agents: AgentGateway;
+  /** The hardware types that this conductor runs. */
+  readonly drivers: readonly DriverDescription[];
+  /** Runs that are being worked on at this moment. */
+  readonly busy: number;
+}
+
+/** One session and everything that lives and dies with it. */
+interface Life {
+  readonly session: Session;
+  readonly engine: Engine;
+  readonly acceptor: Acceptor;
+  readonly retry: RunRetry;
+  readonly queue: Queue;
+  stop(): Promise<void>;
+}
+
+/** How long after a lost session another one is tried. */
+const REBIRTH_PAUSE_MS = 1_000;
+const PURGE_INTERVAL_MS = 600_000;
+const REQUESTS_KEPT_MS = 24 * 3_600_000;
+
+export function createConductor(deps: ConductorDeps): Conductor {
+  const { db, clock, random, log, config, host } = deps;
+  const registry =
+    deps.drivers ??
+    createDefaultRegistry({
+      clock,
+      enabledTypes: config.conductor.enabled_hardware_types,
+      ipmi: {
+        client: deps.ipmi,
+        clock,
+        cipherSuites: config.ipmi.default_cipher_suites,
+        commandTimeoutMs: config.ipmi.command_timeout_ms,
+      },
+    });
+  const descriptions = registry.descriptions();
+  let life: Life | undefined;
+  let server: RpcServer | undefined;
+  let rebirth: Timer | undefined;
+  let state: 'new' | 'running' | 'stopped' = 'new';
+
+  function alive(): Life {
+    if (!life?.session.isLive)
+      throw new ServiceError('TEMPORARY_FAILURE', `Conductor ${host} is not at work at this moment: try again.`);
+    return life;
+  }
+  const wake = (runId: string): void => life?.engine.wake(runId);
+  const agents = createAgentGateway({ db, clock, random, log, config, session: () => alive().session, wake });
+
+  /** A run has ended, well or not: its agent and the queue are told. A failed run keeps its agent, for a retry. */
+  function onEnded(run: Run): void {
+    if (run.state !== 'failed') agents.drop(run.id);
+    life?.queue.admit();
+  }
+  /** A run was ended by a request: its agent is to stop what it does. */
+  function onEndedFromOutside(run: Run): void {
+    agents.order(run.id, { type: 'cancel', run: run.id, fence: run.fence });
+    life?.engine.forget(run.id);
+    life?.queue.admit();
+  }
+
+  async function beLiving(): Promise<void> {
+    const session = createSession({
+      db,
+      clock,
+      random,
+      log,
+      host,
+      conductorGroup: config.service.conductor_group,
+      drivers: descriptions,
+      ttlMs: config.conductor.session_ttl_ms,
+      onLost: () => {
+        void stopLife();
+        rebirthLater();
+      },
+    });
+    const timers = createTimers(clock);
+    const writer = createTaskWriter({ db, clock, random, session });
+    const engine: Engine = createEngine({
+      db,
+      clock,
+      log,
+      config,
+      session,
+      timers,
+      writer,
+      drivers: registry,
+      handlers: createStepHandlers(deps.depot),
+      ssh: deps.ssh,
+      configurer: deps.configurer,
+      images: (jobs) => createImageOrders(jobs, { depot: deps.depot, writer, clock }),
+      agentPhase: createAgentPhase({
+        db,
+        clock,
+        random,
+        log,
+        config,
+        session,
+        writer,
+        drivers: registry,
+        links: agents,
+        stepArguments: createAgentArguments({
+          db,
+          random,
+          depot: deps.depot,
+          configurer: deps.configurer,
+          writer,
+        }),
+      }),
+      onEnded,
+    });
+    const begin = (runId: string): void => {
+      engine.markFresh(runId);
+      engine.wake(runId);
+    };
+    const queue = createQueue({ db, clock, log, config, session, writer, onAdmitted: (run) => begin(run.id) });
+    const acceptor = createAcceptor({
+      db,
+      clock,
+      random,
+      log,
+      config,
+      session,
+      writer,
+      drivers: registry,
+      queue,
+      onAccepted: (run) => begin(run.id),
+      onEnded: onEndedFromOutside,
+    });
+    const retry = createRunRetry({ db, clock, random, config, session, writer, links: agents, onRetried: begin });
+    const takeOver = createTakeOver({
+      db,
+      clock,
+      log,
+      config,
+      session,
+      drivers: registry,
+      onTaken: (runId) => engine.wake(runId),
+    });
+    await session.start();
+    if (deps.isOnlyProcess) await takeOver.endOwnPast();
+    await takeOver.sweep();
+    await takeOver.failStranded();
+    const periodics = startPeriodics(
+      [
+        { name: 'take-over', intervalMs: config.conductor.session_ttl_ms / 2, run: () => takeOver.sweep() },
+        { name: 'overdue', intervalMs: config.conductor.session_ttl_ms / 2, run: wakeOverdue },
+        {
+          name: 'power-sync',
+          intervalMs: config.conductor.power_sync_interval_ms,
+          run: createPowerSync({ db, log, session, drivers: registry }),
+        },
+        { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
+      ],
+      { clock, random, log },
+    );
+    async function wakeOverdue(): Promise<void> {
+      for (const run of await db.read.runs.listOverdue(clock.nowMs(), 100)) engine.wake(run.id);
+      queue.admit();
+    }
+    life = {
+      session,
+      engine,
+      acceptor,
+      retry,
+      queue,
+      async stop() {
+        timers.close();
+        await Promise.all([periodics.stop(), queue.stop(), engine.stop()]);
+      },
+    };
+    queue.admit();
+  }
+  async function purge(): Promise<void> {
+    await db.write('purge', async (tx) => {
+      await tx.events.purge(config.database.events_kept);
+      await tx.requests.purge(clock.nowMs() - REQUESTS_KEPT_MS);
+    });
+  }
+  async function stopLife(): Promise<void> {
+    const dying = life;
+    life = undefined;
+    await dying?.stop();
+  }
+  function rebirthLater(): void {
+    if (state !== 'running') return;
+    rebirth = clock.setTimer(
+      REBIRTH_PAUSE_MS,
+      () => {
+        beLiving().catch((error: unknown) => {
+          log.error('no new conductor session could be begun', { error: coerceError(error).message });
+          rebirthLater();
+        });
+      },
+      { background: true },
+    );
+  }
+
+  const handlers = createHandlers({
+    db,
+    log,
+    session: () => alive().session,
+    acceptor: () => alive().acceptor,
+    retry: () => alive().retry,
+    drivers: registry,
+    configurer: deps.configurer,
+    automatedClean: config.conductor.automated_clean,
+    wake,
+    onEnded: onEndedFromOutside,
+  });
+
+  return {
+    async start() {
+      state = 'running';
+      await beLiving();
+      server = await deps.rpc?.serve(host, handlers);
+    },
+    async stop() {
+      state = 'stopped';
+      rebirth?.cancel();
+      await server?.close();
+      agents.stop();
+      const session = life?.session;
+      await stopLife();
+      await session?.end();
+    },
+    abandon() {
+      state = 'stopped';
+      rebirth?.cancel();
+      life?.session.abandon();
+      void stopLife();
+      agents.stop();
+    },
+    handlers,
+    agents,
+    drivers: descriptions,
+    get busy() {
+      return life?.engine.busy ?? 0;
+    },
+  };
+}

@@ -1,0 +1,92 @@
+/** The contracts of hardware interfaces. Names and meanings are Ironic's; each has two to six methods. */
+import type { DriverProperty, JsonObject, Node, Port, PowerState, PowerTarget, Segment } from '@bessemer/core';
+import type { Log } from '@bessemer/ports';
+
+/** What a method of an interface may know about the work it belongs to. */
+export interface DriverTask {
+  readonly node: Node;
+  readonly ports: readonly Port[];
+  readonly log: Log;
+  /** To be called right before each order to hardware. @throws TEMPORARY_FAILURE when this conductor may no longer act. */
+  checkMayOrder(): void;
+}
+
+/** What every interface has. */
+export interface DriverInterface {
+  /** driver_info properties that it reads, by name. Feeds `validate`, `GET /v1/drivers/{name}/properties` and the docs. */
+  readonly properties: Readonly<Record<string, DriverProperty>>;
+  /**
+   * Checks what the node says, without asking the hardware.
+   * @throws MISSING_PARAMETER, INVALID_PARAMETER with a sentence that names the field; UNSUPPORTED_DRIVER_EXTENSION from a `no-*`.
+   */
+  validate(task: DriverTask): void;
+}
+
+/**
+ * The power button. Orders are given, not awaited: who wants to know reads the state until it is the ordered one.
+ * @throws BMC_FAILURE with a sentence for people; `context.isTransient` says that a repeat may help.
+ */
+export interface PowerInterface extends DriverInterface {
+  /** The state at this moment: `power on`, `power off`, or `error` when the BMC tells neither. */
+  getPowerState(task: DriverTask): Promise<PowerState>;
+  /** Orders it. `on` when on and `off` when off are no errors and change nothing; `soft power off` presses the ACPI button. Safe to repeat. */
+  setPowerState(task: DriverTask, target: 'power on' | 'power off' | 'soft power off'): Promise<void>;
+  /** Orders one hard reset of a node that is on; a node that is off is switched on. Never sent twice by itself. */
+  reboot(task: DriverTask): Promise<void>;
+  supportedPowerStates(task: DriverTask): readonly PowerTarget[];
+}
+
+export interface BootDeviceSetting {
+  /** pxe, disk, cdrom, bios, safe; null when the BMC has no override. */
+  readonly device: string | null;
+  readonly isPersistent: boolean | null;
+}
+
+/** The boot order and the other switches of a BMC. */
+export interface ManagementInterface extends DriverInterface {
+  supportedBootDevices(task: DriverTask): readonly string[];
+  getBootDevice(task: DriverTask): Promise<BootDeviceSetting>;
+  /** Sets what the next start (or, persistent, every start) boots from. Safe to repeat. @throws INVALID_PARAMETER for a device that is not supported. */
+  setBootDevice(task: DriverTask, device: string, isPersistent: boolean): Promise<void>;
+  /** @throws UNSUPPORTED_DRIVER_EXTENSION where the hardware has none. */
+  injectNmi(task: DriverTask): Promise<void>;
+}
+
+/** How a node gets a ramdisk and gets to its disk: which device to order for which boot. */
+export interface BootInterface extends DriverInterface {
+  ramdiskBoot(task: DriverTask): { readonly device: string; readonly isPersistent: boolean };
+  diskBoot(task: DriverTask): { readonly device: string; readonly isPersistent: boolean };
+}
+
+/** What is done with a node, as plans: lists of steps for conductor and agent. Plans do nothing themselves. */
+export interface DeployInterface extends DriverInterface {
+  planDeploy(task: DriverTask, input: JsonObject): Segment[];
+  /** The part of undeploying before cleaning. */
+  planTearDown(task: DriverTask): Segment[];
+  /** `steps` null: automated cleaning. @throws STEP_NOT_ALLOWED naming a step that nobody can do. */
+  planClean(task: DriverTask, steps: readonly JsonObject[] | null): Segment[];
+}
+
+export interface InspectInterface extends DriverInterface {
+  planInspect(task: DriverTask): Segment[];
+}
+
+/** Kinds whose verbs are not built: their implementations say what the node supports and validate. */
+export type PassiveInterface = DriverInterface;
+
+/** Every kind of the domain has an entry: `registry.ts` does not compile otherwise. */
+export interface HardwareInterfaces {
+  power: PowerInterface;
+  management: ManagementInterface;
+  boot: BootInterface;
+  deploy: DeployInterface;
+  inspect: InspectInterface;
+  bios: PassiveInterface;
+  console: PassiveInterface;
+  firmware: PassiveInterface;
+  network: PassiveInterface;
+  raid: PassiveInterface;
+  rescue: PassiveInterface;
+  storage: PassiveInterface;
+  vendor: PassiveInterface;
+}

@@ -1,0 +1,18 @@
+/** The conductor: the life cycle of nodes. */
+export { createConductor, type Conductor, type ConductorDeps } from './conductor.ts';
+export type { AgentGateway } from './agent-gateway.ts';
+export type {
+  Configurer,
+  ConfigurePlay,
+  ConfigureResult,
+  ConfigureTaskEvent,
+  ExitRequest,
+  ExitStats,
+  ImageDepot,
+  ImageRequest,
+  ReadyImage,
+  SshProbe,
+} from './ports.ts';
+export { createDefaultRegistry, HARDWARE_TYPES } from './drivers/index.ts';
+export { createDriverRegistry, type DriverRegistry, type HardwareType } from './drivers/registry.ts';
+export type * from './drivers/interfaces.ts';

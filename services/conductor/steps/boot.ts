@@ -1,0 +1,122 @@
+/** Steps that boot the node: into the ramdisk and from its disk. */
+import { isTransientError } from '../drivers/errors.ts';
+import { agentNoteOf } from '../agent-phase.ts';
+import { bmcOf, capital, noticePower, POWER_POLL_MS, reachPower, savedTime } from './power.ts';
+import { done, failed, type Awaited, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
+
+/** Signs of a machine on the boot network. */
+const BOOT_SIGNS = ['boot.dhcp', 'boot.tftp', 'boot.script', 'boot.kernel', 'boot.initrd'] as const;
+/** How often a boot that was never seen is tried again by a power cycle. */
+const MAX_CYCLES = 1;
+
+/**
+ * `boot_ramdisk`: off, network boot once, on, and then the agent's hello.
+ *
+ *   off -> on -> seen -> hello
+ *
+ * `bootAt` is saved, with the wait for `boot`, before the node is switched on: the boot service answers the machine as soon as it
+ * asks, and a successor knows that the order may be under way.
+ */
+export const bootRamdisk: StepHandler = {
+  async run(task) {
+    const agent = agentNoteOf(task.notes);
+    if (agent && savedTime(task.scratch, 'bootAt') !== undefined) {
+      noticePower(task, 'power on', task.run.verb);
+      task.note({ bootedAt: task.scratch['bootAt'] ?? null });
+      return { kind: 'done', result: { bootId: agent.bootId, address: agent.address } };
+    }
+    if (savedTime(task.scratch, 'bootAt') === undefined) {
+      const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
+      return outcome ?? switchOn(task);
+    }
+    return lookForMachine(task);
+  },
+};
+
+async function switchOn(task: StepTask): Promise<StepOutcome> {
+  const { device, isPersistent } = task.boot.ramdiskBoot(task);
+  await task.management.setBootDevice(task, device, isPersistent);
+  task.emit('boot.ordered', { device, persistent: isPersistent });
+  const awaited = bootWait(task, task.nowMs);
+  await task.save({ bootAt: task.nowMs }, awaited);
+  await task.power.setPowerState(task, 'power on');
+  task.emit('power.ordered', { action: 'power on' });
+  return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+}
+
+const cycles = (task: StepTask): number => Number(task.scratch['cycles'] ?? 0);
+
+function bootWait(task: StepTask, bootAt: number): Awaited {
+  const again =
+    cycles(task) > 0
+      ? ` Nothing was seen of it at first, so it was switched off and on again (${cycles(task)} of ${MAX_CYCLES}).`
+      : '';
+  return {
+    what: 'boot',
+    from: 'the node on the provisioning network',
+    until: bootAt + task.config.conductor.boot_timeout_ms,
+    hint: `It was switched on to boot from the network.${again} Look at its console, cable, boot order and DHCP.`,
+  };
+}
+
+/** The node was switched on: is it on, was it seen? */
+async function lookForMachine(task: StepTask): Promise<StepOutcome> {
+  const bootAt = savedTime(task.scratch, 'bootAt')!;
+  const sinceMs = task.nowMs - bootAt;
+  const awaited = bootWait(task, bootAt);
+  if (task.scratch['isOn'] !== true) {
+    const isOn = await isPowerOn(task);
+    if (isOn) {
+      noticePower(task, 'power on', task.run.verb);
+      await task.save({ isOn: true });
+    } else if (isOn === false) {
+      if (sinceMs >= task.config.conductor.power_state_timeout_ms)
+        return failed(
+          `${capital(bmcOf(task))} accepted "power on" and still says "power off" after ${Math.round(sinceMs / 1000)} s. Look at the machine and at the BMC's own log.`,
+        );
+      // A successor may find an order that was saved and never sent; switching on twice is switching on.
+      await task.power.setPowerState(task, 'power on');
+    }
+    return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+  }
+  const seenMs = task.config.conductor.boot_seen_timeout_ms;
+  if (sinceMs < seenMs) return { kind: 'wait', for: awaited, checkAfterMs: seenMs - sinceMs };
+  if (await task.seenSince(BOOT_SIGNS, bootAt)) return { kind: 'wait', for: awaited };
+  const { device } = task.boot.ramdiskBoot(task);
+  const hint =
+    'Check the cable, the boot order of the firmware, the MAC address of the port, and DHCP on that network.';
+  if (cycles(task) >= MAX_CYCLES)
+    return failed(
+      `The node was switched on to boot from ${device} and was never seen on the network, ${MAX_CYCLES + 1} times for ${Math.round(seenMs / 1000)} s each. ${hint}`,
+    );
+  task.emit('boot.never_seen', { since: bootAt, device, hint, action: 'switched off and on once more' }, 'warning');
+  await task.save({ cycles: cycles(task) + 1, bootAt: null, isOn: false, offAt: null });
+  return (await reachPower(task, 'power off', 'offAt', 'boot never seen')) ?? switchOn(task);
+}
+
+/** Undefined when the BMC does not answer: the machine may be fine, and the boot's own deadline stands. */
+async function isPowerOn(task: StepTask): Promise<boolean | undefined> {
+  try {
+    return (await task.power.getPowerState(task)) === 'power on';
+  } catch (error) {
+    if (isTransientError(error)) return undefined;
+    throw error;
+  }
+}
+
+/** `boot_disk`: off, disk, on. Off and on, each safe to repeat, instead of a reset, of which nobody could tell later whether it was done. */
+export const bootDisk: StepHandler = {
+  async run(task) {
+    if (savedTime(task.scratch, 'onAt') === undefined) {
+      const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
+      if (outcome) return outcome;
+      const { device, isPersistent } = task.boot.diskBoot(task);
+      await task.management.setBootDevice(task, device, isPersistent);
+      task.emit('boot.ordered', { device, persistent: isPersistent });
+    }
+    const outcome = await reachPower(task, 'power on', 'onAt', task.run.verb);
+    if (outcome) return outcome;
+    task.note({ diskBootAt: task.nowMs });
+    return done;
+  },
+};

@@ -1,0 +1,86 @@
+/** Steps of a deployment that the conductor does itself, beside boots. */
+import type { Json, JsonObject } from '@bessemer/core';
+import { isJsonObject } from '@bessemer/core';
+import { exitNoteOf } from '../agent-arguments.ts';
+import type { ImageDepot } from '../ports.ts';
+import { done, failed, type StepHandler } from './step.ts';
+
+/** `validate`: what was checked when the request came is checked again, since the run may have waited long in a queue. */
+export const validate: StepHandler = {
+  async run(task) {
+    task.power.validate(task);
+    task.boot.validate(task);
+    task.deploy.validate(task);
+    return done;
+  },
+};
+
+/** `prepare_image`: from here on the engine sees to the image; the boot does not wait for it. */
+export const prepareImage: StepHandler = {
+  async run(task) {
+    task.note({ imageWanted: true });
+    return done;
+  },
+};
+
+/** `finish` */
+export const createFinish = (depot: ImageDepot): StepHandler => ({
+  async run(task) {
+    const exit = exitNoteOf(task.notes);
+    if (!exit) return done;
+    const stats = await depot.exitStats(exit.exitId);
+    await depot.closeExit(exit.exitId);
+    const usedBytes = (task.notes['image'] as JsonObject | undefined)?.['usedBytes'] ?? null;
+    if (stats) task.emit('image.served', { bytes: stats.servedBytes, usedBytes });
+    return done;
+  },
+});
+
+/** `tear_down`: the instance is forgotten; the image exit of a deployment that was cut short is closed with its run. */
+export const tearDown: StepHandler = {
+  async run(task) {
+    const { agent_ssh_host_key: _, ...internal } = task.node.driverInternalInfo;
+    task.patchNode({
+      instanceUuid: null,
+      instanceName: null,
+      instanceInfo: {},
+      driverInternalInfo: internal,
+      deployStep: {},
+    });
+    return done;
+  },
+};
+
+/** `store_inventory` */
+export const storeInventory: StepHandler = {
+  async run(task) {
+    const inventory = (await task.read.nodes.getInventory(task.node.uuid))?.inventory;
+    if (!inventory) return failed('The agent told no inventory.');
+    const cpu = isJsonObject(inventory['cpu']) ? inventory['cpu'] : {};
+    const memory = isJsonObject(inventory['memory']) ? inventory['memory'] : {};
+    const found: Record<string, Json> = {};
+    if (cpu['architecture'] !== undefined) found['cpu_arch'] = cpu['architecture'];
+    if (cpu['count'] !== undefined) found['cpus'] = String(cpu['count']);
+    if (memory['physical_mb'] !== undefined) found['memory_mb'] = String(memory['physical_mb']);
+    task.patchNode({ properties: { ...task.node.properties, ...found }, inspectionFinishedAt: task.nowMs });
+    return done;
+  },
+};
+
+/** `fake` {name}: takes `fake_delay_ms`, and fails when it is the one that was told to. */
+export const fake: StepHandler = {
+  async run(task) {
+    const name = String(task.step.args['name']);
+    if (task.node.driverInfo['fake_fail_step'] === name)
+      return failed(`Step ${name} was told to fail (driver_info/fake_fail_step).`);
+    const delayMs = Number(task.node.driverInfo['fake_delay_ms'] ?? 0);
+    const leftMs = task.attempt.startedAt + delayMs - task.nowMs;
+    if (leftMs <= 0) return done;
+    const until = task.attempt.startedAt + delayMs;
+    return {
+      kind: 'wait',
+      for: { what: 'fake', from: name, until: until + 60_000, hint: 'Nothing happens: the hardware is pretended.' },
+      checkAfterMs: leftMs,
+    };
+  },
+};

@@ -1,0 +1,26 @@
+/** The code of every conductor's step. */
+import type { ImageDepot } from '../ports.ts';
+import { bootDisk, bootRamdisk } from './boot.ts';
+import type { ConductorStepName } from './catalogue.ts';
+import { createFinish, fake, prepareImage, storeInventory, tearDown, validate } from './deploy.ts';
+import { adopt, changePower, powerOff, reset, verify } from './power.ts';
+import type { StepHandler } from './step.ts';
+import { configure, waitSsh } from './system.ts';
+
+export const createStepHandlers = (depot: ImageDepot): Readonly<Record<ConductorStepName, StepHandler>> => ({
+  verify,
+  validate,
+  prepare_image: prepareImage,
+  boot_ramdisk: bootRamdisk,
+  boot_disk: bootDisk,
+  wait_ssh: waitSsh,
+  configure,
+  finish: createFinish(depot),
+  power_off: powerOff,
+  change_power: changePower,
+  reset,
+  tear_down: tearDown,
+  store_inventory: storeInventory,
+  adopt,
+  fake,
+});

@@ -1,0 +1,173 @@
+/** Steps that bring a node to a power state, and the pieces that boots share. Every order is safe to repeat except the reset. */
+import type { JsonObject, PowerState } from '@bessemer/core';
+import { isTransientError } from '../drivers/errors.ts';
+import { done, failed, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
+
+/** How often the BMC is asked whether it has done what it was told. */
+export const POWER_POLL_MS = 500;
+/** A `soft` order that nobody in the machine answers is followed by a hard one after this share of its time. */
+const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
+
+/** Notes the state that was read: on the node's row, and as an event when it changed. */
+export function noticePower(task: StepTask, state: PowerState, cause: string): void {
+  if (state === task.node.powerState) return;
+  task.patchNode({ powerState: state });
+  task.emit('node.power_state', { from: task.node.powerState, to: state, cause });
+}
+
+export const bmcOf = (task: StepTask): string => {
+  const address = task.node.driverInfo['ipmi_address'] ?? task.node.driverInfo['redfish_address'];
+  return typeof address === 'string' ? `the BMC at ${address}` : 'the BMC';
+};
+
+/** Milliseconds since the epoch that a step has saved, or undefined. */
+export const savedTime = (scratch: JsonObject, name: string): number | undefined => {
+  const value = scratch[name];
+  return typeof value === 'number' ? value : undefined;
+};
+
+/**
+ * Orders a power state once, then looks until it is there. `key` names the order within the step's scratch. Null when it is reached.
+ */
+export async function reachPower(
+  task: StepTask,
+  target: 'power on' | 'power off',
+  key: string,
+  cause: string,
+): Promise<StepOutcome | null> {
+  const state = await task.power.getPowerState(task);
+  if (state === target) {
+    noticePower(task, state, cause);
+    return null;
+  }
+  const orderedAt = savedTime(task.scratch, key);
+  const timeoutMs = task.config.conductor.power_state_timeout_ms;
+  const until = (orderedAt ?? task.nowMs) + timeoutMs;
+  const awaited = {
+    what: 'power',
+    from: bmcOf(task),
+    until: until + POWER_POLL_MS,
+    hint: `It was told "${target}". Look at the machine and at the BMC's own log.`,
+  };
+  if (orderedAt === undefined) {
+    await task.save({ [key]: task.nowMs }, awaited);
+    await task.power.setPowerState(task, target);
+    task.emit('power.ordered', { action: target });
+  } else if (task.nowMs >= until)
+    return failed(
+      `${capital(bmcOf(task))} accepted "${target}" and still says "${state}" after ${Math.round(timeoutMs / 1000)} s. Look at the machine and at the BMC's own log.`,
+    );
+  return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+}
+
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** `verify`: the BMC answers with these credentials. */
+export const verify: StepHandler = {
+  async run(task) {
+    task.power.validate(task);
+    const state = await task.power.getPowerState(task);
+    if (state === 'error') return failed(`${capital(bmcOf(task))} answers but tells no power state.`);
+    noticePower(task, state, 'verify');
+    return done;
+  },
+};
+
+/** `adopt`: the node is as it says; nothing is touched. */
+export const adopt: StepHandler = {
+  async run(task) {
+    task.boot.validate(task);
+    noticePower(task, await task.power.getPowerState(task), 'adopt');
+    return done;
+  },
+};
+
+/** `power_off` */
+export const powerOff: StepHandler = {
+  run: async (task) => (await reachPower(task, 'power off', 'offAt', task.run.verb)) ?? done,
+};
+
+type Target = 'power on' | 'power off' | 'soft power off' | 'soft rebooting';
+
+/** `change_power` {target, timeoutMs?}: on, off, soft off, and a soft reboot as soft off followed by on. */
+export const changePower: StepHandler = {
+  async run(task) {
+    const target = task.step.args['target'] as Target;
+    const cause = 'request';
+    if (target === 'power on' || target === 'power off') {
+      const outcome = await reachPower(task, target, 'orderedAt', cause);
+      if (outcome) return outcome;
+      return finished(task, target);
+    }
+    if (savedTime(task.scratch, 'onAt') === undefined) {
+      const outcome = await softOff(task);
+      if (outcome) return outcome;
+    }
+    if (target === 'soft power off') return finished(task, 'power off');
+    return (await reachPower(task, 'power on', 'onAt', cause)) ?? finished(task, 'power on');
+  },
+};
+
+function finished(task: StepTask, state: PowerState): StepOutcome {
+  noticePower(task, state, 'request');
+  task.patchNode({ targetPowerState: null, lastError: null });
+  return done;
+}
+
+/** Presses the button, gives the operating system its time, then switches off hard and says so. Null when the node is off. */
+async function softOff(task: StepTask): Promise<StepOutcome | null> {
+  const pressedAt = savedTime(task.scratch, 'softAt');
+  const state = await task.power.getPowerState(task);
+  if (state === 'power off') {
+    noticePower(task, state, 'request');
+    return null;
+  }
+  const asked = task.run.input['timeoutMs'];
+  const timeoutMs = typeof asked === 'number' && asked > 0 ? asked : DEFAULT_SOFT_TIMEOUT_MS;
+  const until = (pressedAt ?? task.nowMs) + timeoutMs;
+  if (pressedAt !== undefined && task.nowMs >= until) return reachPower(task, 'power off', 'forcedAt', 'forced');
+  const awaited = {
+    what: 'power',
+    from: 'the operating system of the node',
+    until: until + task.config.conductor.power_state_timeout_ms,
+    hint: 'The power button was pressed; when nobody in the machine answers in time it is switched off hard.',
+  };
+  if (pressedAt === undefined) {
+    await task.save({ softAt: task.nowMs }, awaited);
+    await task.power.setPowerState(task, 'soft power off');
+    task.emit('power.ordered', { action: 'soft power off' });
+  }
+  return { kind: 'wait', for: awaited, checkAfterMs: Math.min(2 * POWER_POLL_MS, until - task.nowMs) };
+}
+
+/** `reset`: one hard reset, never a second one blind. */
+export const reset: StepHandler = {
+  async run(task) {
+    const orderedAt = savedTime(task.scratch, 'orderedAt');
+    if (orderedAt === undefined) {
+      const awaited = {
+        what: 'power',
+        from: bmcOf(task),
+        until: task.nowMs + task.config.conductor.power_state_timeout_ms,
+        hint: 'A reset was ordered; the node has to be on afterwards.',
+      };
+      await task.power.reboot(task);
+      task.emit('power.ordered', { action: 'rebooting' });
+      await task.save({ orderedAt: task.nowMs }, awaited);
+      return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+    }
+    const state = await task.power.getPowerState(task);
+    if (state === 'power on') return finished(task, 'power on');
+    return { kind: 'wait', for: task.waitingFor!, checkAfterMs: POWER_POLL_MS };
+  },
+  async lookAtWorld(task) {
+    try {
+      const state = await task.power.getPowerState(task);
+      // A node that is off was not reset: the order had switched it on. Bringing it up is what was asked for.
+      if (state === 'power off') return (await reachPower(task, 'power on', 'orderedAt', 'request')) ?? null;
+    } catch (error) {
+      if (!isTransientError(error)) throw error;
+    }
+    return null;
+  },
+};
