@@ -41,7 +41,7 @@ function parseDeb822(text: string): Source[] {
       uris: (fields.get('uris') ?? '').trim(),
       suites: (fields.get('suites') ?? '').trim().split(/\s+/),
       components: (fields.get('components') ?? '').trim().split(/\s+/),
-      signedBy: fields.get('signed-by')?.trim(),
+      signedBy: fields.get('signed-by')?.trimEnd(),
     }));
 }
 
@@ -68,7 +68,9 @@ export function debianSources(files: ReadonlyArray<{ name: string; text: string 
     .flatMap((source) => {
       const suites = source.suites.filter((suite) => wanted.includes(suite));
       if (suites.length === 0 || !source.components.includes('main')) return [];
-      const signed = source.signedBy ? `Signed-By: ${source.signedBy}\n` : '';
+      const signed = source.signedBy
+        ? `Signed-By:${source.signedBy.startsWith('\n') ? '' : ' '}${source.signedBy}\n`
+        : '';
       return [`Types: deb\nURIs: ${source.uris}\nSuites: ${suites.join(' ')}\nComponents: main\n${signed}`];
     });
   return [...new Set(stanzas)].join('\n');

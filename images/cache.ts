@@ -76,7 +76,7 @@ async function lockFolder(folder: string, onWait: () => void): Promise<{ release
   return waited;
 }
 
-const TEMPORARY = 'tmp-';
+const TEMPORARY = 'building-';
 
 export interface Cached<M> {
   readonly folder: string;

@@ -57,7 +57,7 @@ export async function makeDiskImage(options: {
     join(root, 'boot/grub/grub.cfg'),
     `set timeout=0
 search --no-floppy --label root --set=root
-linux /boot/${options.kernel} root=LABEL=root ro console=tty0 console=ttyS0
+linux /boot/${options.kernel} root=LABEL=root ro console=ttyS0
 initrd /boot/${options.initramfs}
 boot
 `,

@@ -7,7 +7,7 @@ import { command } from '../command.ts';
 import { cpioEntry, cpioTrailer, directory, regularFile, symlink as symlinkEntry } from '../cpio.ts';
 import type { CpioEntry } from '../cpio.ts';
 import { selectModules } from '../ramdisk/modules.ts';
-import { INITRAMFS_MODULES, MASKED_UNITS, MODULES, REMOVED } from './recipe.ts';
+import { INITRAMFS_MODULES, MASKED_GENERATORS, MASKED_UNITS, MODULES, REMOVED } from './recipe.ts';
 import type { TestImageVariant } from './recipe.ts';
 
 /** The tree's only kernel. */
@@ -40,6 +40,9 @@ export async function customize(root: string, variant: TestImageVariant, files: 
   // The power button is its business, and nobody waits for it at log-in.
   await put('etc/systemd/system/systemd-logind.service.d/late.conf', '[Unit]\nAfter=ssh.service\n');
   for (const unit of MASKED_UNITS) await command(['ln', '-sfn', '/dev/null', join(root, 'etc/systemd/system', unit)]);
+  const generators = join(root, 'etc/systemd/system-generators');
+  await mkdir(generators, { recursive: true });
+  for (const name of MASKED_GENERATORS) await command(['ln', '-sfn', '/dev/null', join(generators, name)]);
   await chroot('systemctl', 'enable', 'systemd-networkd.service', 'ssh.service');
 
   if (variant === 'small') {
