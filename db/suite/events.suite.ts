@@ -1,0 +1,146 @@
+import type { NewEvent } from '@bessemer/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { codeOf, newNodeId, newRunId } from './fixtures.ts';
+import type { DbUnderTest, MakeDb } from './fixtures.ts';
+
+export function describeEventsAndTransactions(make: MakeDb): void {
+  let t: DbUnderTest;
+  beforeEach(async () => void (t = await make()));
+  afterEach(() => t.db.close());
+  const event = (n: number, more: Partial<NewEvent> = {}): NewEvent => ({
+    type: 'step.done',
+    nodeUuid: null,
+    runId: null,
+    data: { n },
+    ...more,
+  });
+  const append = (...events: NewEvent[]) =>
+    t.db.write('test', async (tx) => {
+      for (const one of events) await tx.events.append(one);
+    });
+  const numbers = (events: readonly { data: { [key: string]: unknown } }[]) => events.map((e) => e.data['n']);
+
+  describe('events', () => {
+    it('are read in order after a cursor, by filter', async () => {
+      const { read } = t.db;
+      const [nodeUuid, runId] = [newNodeId(), newRunId()];
+      const start = await read.events.head();
+      expect(await read.events.listAfter(start, {}, 10)).toEqual([]);
+      await append(event(1), event(2, { nodeUuid }));
+      await append(event(3, { runId, severity: 'error' }), event(4, { type: 'run.finished', nodeUuid }));
+      const all = await read.events.listAfter(undefined, {}, 10);
+      expect(numbers(all)).toEqual([1, 2, 3, 4]);
+      expect(numbers(await read.events.listAfter(start, {}, 10))).toEqual([1, 2, 3, 4]);
+      expect(numbers(await read.events.listAfter(all[1]!.cursor, {}, 1))).toEqual([3]);
+      expect(await read.events.head()).toBe(all[3]!.cursor);
+      expect(numbers(await read.events.listAfter(undefined, { nodeUuid }, 10))).toEqual([2, 4]);
+      expect(numbers(await read.events.listAfter(undefined, { runId }, 10))).toEqual([3]);
+      expect(numbers(await read.events.listAfter(undefined, { nodeUuid, types: ['run.finished'] }, 10))).toEqual([4]);
+      expect(numbers(await read.events.listAfter(undefined, { types: [] }, 10))).toEqual([]);
+      expect(numbers(await read.events.listLast({}, 2))).toEqual([3, 4]);
+      expect(all[2]).toMatchObject({ type: 'step.done', runId, nodeUuid: null, severity: 'error', data: { n: 3 } });
+      expect(Math.abs(all[0]!.at - (await t.db.now()))).toBeLessThan(60_000);
+    });
+
+    it('refuse what is no cursor', async () => {
+      for (const cursor of ['', 'x', '1', '1-', '-1', '1-2-3', '1-x', '99999999999999999999-1', "0-0'"])
+        expect(await codeOf(t.db.read.events.listAfter(cursor, {}, 1)), cursor).toBe('INVALID_PARAMETER');
+    });
+
+    it('are purged from the oldest, and cursors go on growing', async () => {
+      await append(...Array.from({ length: 10 }, (_, i) => event(i)));
+      const before = await t.db.read.events.head();
+      expect(await t.db.write('test', (tx) => tx.events.purge(3))).toBe(7);
+      expect(numbers(await t.db.read.events.listAfter(undefined, {}, 10))).toEqual([7, 8, 9]);
+      expect(await t.db.write('test', (tx) => tx.events.purge(3))).toBe(0);
+      expect(await t.db.write('test', (tx) => tx.events.purge(0))).toBe(3);
+      expect(await t.db.read.events.listAfter(undefined, {}, 10)).toEqual([]);
+      await append(event(11));
+      expect(numbers(await t.db.read.events.listAfter(before, {}, 10))).toEqual([11]);
+    });
+
+    it('ring the bell after their commit, and only then', async () => {
+      const { db } = t;
+      const rung: Array<Promise<unknown>> = [];
+      const stop = db.onEvents(() => {
+        rung.push(db.read.events.listLast({}, 1));
+        throw new Error('a listener that throws hurts nobody');
+      });
+      await db.write('test', (tx) => tx.settings.put('a', 'b'));
+      await codeOf(
+        db.write('test', async (tx) => {
+          await tx.events.append(event(1));
+          throw new Error('no');
+        }),
+      );
+      expect(rung.length).toBe(0);
+      await append(event(2));
+      expect(numbers((await rung[0]) as never)).toEqual([2]);
+      stop();
+    });
+  });
+
+  describe('transactions', () => {
+    it('roll back what threw, and nothing else', async () => {
+      const { db } = t;
+      const put = (name: string, fails: boolean) =>
+        db.write(name, async (tx) => {
+          await tx.settings.put(name, name);
+          if (fails) throw new Error(`${name} fails`);
+          return name;
+        });
+      const outcomes = await Promise.allSettled([put('a', false), put('b', true), put('c', false)]);
+      expect(outcomes.map((o) => (o.status === 'fulfilled' ? o.value : String(o.reason)))).toEqual([
+        'a',
+        'Error: b fails',
+        'c',
+      ]);
+      const read = (name: string) => db.read.settings.get(name);
+      expect([await read('a'), await read('b'), await read('c')]).toEqual(['a', undefined, 'c']);
+    });
+
+    it('show nothing to readers before they are committed', async () => {
+      const { db } = t;
+      const entered = Promise.withResolvers<void>();
+      const seen: unknown[] = [];
+      const write = db.write('test', async (tx) => {
+        await tx.settings.put('a', 'uncommitted');
+        entered.resolve();
+        for (let i = 0; i < 20; i++) await tx.settings.get('a');
+        throw new Error('no');
+      });
+      await entered.promise;
+      seen.push(await db.read.settings.get('a'));
+      await codeOf(write);
+      expect(seen).toEqual([undefined]);
+    });
+
+    it('lose no update when many run at once', async () => {
+      const { db } = t;
+      await db.write('test', (tx) => tx.settings.put('n', '0'));
+      const ids = Array.from({ length: 20 }, newNodeId);
+      await Promise.all(
+        ids.map((uuid, i) =>
+          db.write('test', async (tx) => {
+            await tx.nodes.create({ uuid, driver: 'x', name: `n${i}` });
+            await tx.events.append(event(i));
+          }),
+        ),
+      );
+      expect(await db.read.nodes.count({})).toBe(20);
+      expect((await db.read.events.listAfter(undefined, {}, 100)).length).toBe(20);
+    });
+
+    it('refuse to wait for themselves, to write through read, and to be used after their end', async () => {
+      const { db } = t;
+      await expect(db.write('outer', () => db.write('inner', async () => 1))).rejects.toThrow(
+        /inside db.write\('outer'\)/,
+      );
+      await expect(db.write('outer', () => db.read.settings.get('a'))).rejects.toThrow(/use the tx/);
+      await expect(db.read.settings.put('a', 'b')).rejects.toThrow(/db.read does not write/);
+      await expect(db.read.nodes.reserve(newNodeId(), '' as never, '', '')).rejects.toThrow(/db.read does not write/);
+      const leaked = await db.write('outer', async (tx) => ({ tx }));
+      await expect(leaked.tx.settings.put('a', 'b')).rejects.toThrow(/is over/);
+    });
+  });
+}

@@ -1,0 +1,14 @@
+/** What every engine does: the same tests run on SQLite and on PostgreSQL. */
+import { describe } from 'vitest';
+import { describeEventsAndTransactions } from './events.suite.ts';
+import type { MakeDb } from './fixtures.ts';
+import { describeNodes } from './nodes.suite.ts';
+import { describeOthers } from './others.suite.ts';
+
+export function describeRepositories(engine: string, make: MakeDb): void {
+  describe(`repositories on ${engine}`, () => {
+    describeNodes(make);
+    describeOthers(make);
+    describeEventsAndTransactions(make);
+  });
+}
