@@ -13,7 +13,8 @@ START_TIMEOUT_S = 30.0
 
 
 def failure(user, reason):
-    return {'failed': True, 'msg': 'cannot become %s with sudo: %s' % (user, reason), '_code': 'BECOME_FAILED'}
+    # 1 is what sudo itself ends with.
+    return {'failed': True, 'rc': 1, 'msg': 'cannot become %s with sudo: %s' % (user, reason), '_code': 'BECOME_FAILED'}
 
 
 class Account(object):

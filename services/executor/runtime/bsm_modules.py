@@ -119,6 +119,10 @@ def stage(arguments, staged):
     arguments['checksum'] = hashlib.sha1(staged['data']).hexdigest()
 
 
+def exit_code(stop):
+    return stop.code if isinstance(stop.code, int) else (0 if stop.code is None else 1)
+
+
 def run_child(library, name, arguments, staged, output_fd, error_fd, trace_fd):
     """The body of a forked child; never returns."""
     code = 1
@@ -153,7 +157,13 @@ def run_child(library, name, arguments, staged, output_fd, error_fd, trace_fd):
             exec(library.codes[name], main.__dict__)
             code = 0
         except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else (0 if stop.code is None else 1)
+            code = exit_code(stop)
+        except Exception:
+            # A module's own hook may turn its exception into an answer (`file` does).
+            try:
+                sys.excepthook(*sys.exc_info())
+            except SystemExit as stop:
+                code = exit_code(stop)
         atexit._run_exitfuncs()
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:

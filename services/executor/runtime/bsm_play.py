@@ -160,6 +160,7 @@ class PlayRunner(object):
         joined = {
             'results': results,
             'changed': any(r.get('changed') for r in results),
+            'skipped': False,
             'msg': 'All items completed',
         }
         codes = [r.pop('_code') for r in results if '_code' in r]
