@@ -77,8 +77,8 @@ function appHandlers(options: CommandTableOptions): Readonly<Record<number, Hand
     },
   };
   return {
-    // Get Device ID (20.1): IPMI 2.0, chassis device and LAN; manufacturer 0, product 1.
-    0x01: { privilege: 'none', handle: () => reply(0x20, 0x01, 0x01, 0x00, 0x02, 0x80, 0, 0, 0, 1, 0, 0, 0, 0, 0) },
+    // Get Device ID (20.1): IPMI 2.0, chassis device, SEL and SDR repository; manufacturer 0, product 1.
+    0x01: { privilege: 'none', handle: () => reply(0x20, 0x01, 0x01, 0x00, 0x02, 0x86, 0, 0, 0, 1, 0, 0, 0, 0, 0) },
     0x02: resetBmc, // Cold Reset (20.2)
     0x03: resetBmc, // Warm Reset (20.3)
     0x04: { privilege: 'USER', handle: () => reply(0x55, 0x00) }, // Get Self Test Results (20.4)
@@ -180,12 +180,38 @@ function appHandlers(options: CommandTableOptions): Readonly<Record<number, Hand
   };
 }
 
-/** An empty SDR repository and an empty SEL: enough for `ipmitool sdr`, `sel` and `ipmi-sel` to say so. */
+/** The one record of the SDR repository: a Management Controller Device Locator (43.9), which says what this device is. */
+const MC_LOCATOR = locatorRecord('Bessemer');
+
+function locatorRecord(name: string): Uint8Array {
+  const text = new TextEncoder().encode(name);
+  // Slave address, channel, power state notification, capabilities (chassis, SEL, SDR), reserved, entity 7.1 (system
+  // board), OEM, then an 8-bit ASCII string.
+  const body = concat(
+    Uint8Array.of(0x20, 0x00, 0x00, 0x86, 0x00, 0x00, 0x00, 0x07, 0x01, 0x00, 0xc0 | text.length),
+    text,
+  );
+  return concat(Uint8Array.of(0x01, 0x00, 0x51, 0x12, body.length), body);
+}
+
+/** An SDR repository of one record and an empty SEL: enough for `ipmitool sdr`, `sel`, `fru` and `ipmi-sel`. */
 const STORAGE_HANDLERS: Readonly<Record<number, HandlerEntry>> = {
-  0x10: { privilege: 'USER', handle: () => refuse(COMPLETION.cannotReturnRequestedData) }, // Get FRU Inventory Area Info (34.1)
-  0x20: { privilege: 'USER', handle: () => reply(0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02) }, // Get SDR Repository Info (33.9)
+  // Get FRU Inventory Area Info (34.1)
+  0x10: { privilege: 'USER', handle: () => refuse(COMPLETION.cannotReturnRequestedData) },
+  // Get SDR Repository Info (33.9): version 1.5, one record, reservations supported
+  0x20: { privilege: 'USER', handle: () => reply(0x51, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02) },
   0x22: { privilege: 'USER', handle: () => reply(0x01, 0x00) }, // Reserve SDR Repository (33.11)
-  0x23: { privilege: 'USER', handle: () => refuse(COMPLETION.cannotReturnRequestedData) }, // Get SDR (33.12)
+  // Get SDR (33.12): record 0 is "the first", FFFFh the end
+  0x23: {
+    privilege: 'USER',
+    handle: (data) => {
+      if (data.length < 6) return refuse(COMPLETION.requestDataLengthInvalid);
+      const recordId = data[2]! | (data[3]! << 8);
+      if (recordId > 1) return refuse(COMPLETION.cannotReturnRequestedData);
+      const count = data[5]! === 0xff ? MC_LOCATOR.length : data[5]!;
+      return reply(0xff, 0xff, ...MC_LOCATOR.subarray(data[4]!, data[4]! + count));
+    },
+  },
   0x40: { privilege: 'USER', handle: () => reply(0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02) }, // Get SEL Info (31.2)
   0x42: { privilege: 'USER', handle: () => reply(0x01, 0x00) }, // Reserve SEL (31.4)
   0x43: { privilege: 'USER', handle: () => refuse(COMPLETION.cannotReturnRequestedData) }, // Get SEL Entry (31.5)

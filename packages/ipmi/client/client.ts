@@ -211,7 +211,9 @@ export function createIpmiClient(deps: IpmiClientDeps): IpmiClient {
         timer = undefined;
         handle({ kind: 'tick' });
       };
-      timer = { atMs, timer: clock.setTimer(Math.max(0, atMs - nowMs), fire, { background: waiters.size === 0 }) };
+      // Whole milliseconds, upwards: a timer that fires a fraction too early would only be set again.
+      const delayMs = Math.max(0, Math.ceil(atMs - nowMs));
+      timer = { atMs, timer: clock.setTimer(delayMs, fire, { background: waiters.size === 0 }) };
     }
 
     function perform(effect: EndpointEffect): void {

@@ -266,13 +266,25 @@ function onInternalTimeout(work: Work, purpose: InternalPurpose, pending: Pendin
   }
   if (purpose === 'keepAlive' && sessionIsGone(phase)) {
     // Nobody may be waiting; if somebody is, `pump` opens a new session.
-    state.phase = { kind: 'closed' };
-    return;
+    return leaveSession(work);
   }
   if (pending.attempts < state.config.tries)
     return setInternal(state, purpose, { ...pending, inFlight: false, deadlineMs: input.nowMs });
   state.breaker = afterSilence(state.breaker, input.nowMs, state.config.breaker);
+  leaveSession(work);
   failAll(work, silence(state, pending));
+}
+
+/**
+ * Gives up a session that seems dead. One Close Session goes after it, unasked for an answer: if only the network was bad,
+ * the BMC has its slot back at once instead of after its idle time.
+ */
+function leaveSession(work: Work): void {
+  const { state, input } = work;
+  if (state.phase.kind !== 'open') return;
+  const request = internalRequest('close', state, state.phase);
+  transmit(work, { request, sent: [], attempts: 0, inFlight: false, deadlineMs: input.nowMs });
+  state.phase = { kind: 'closed' };
 }
 
 function silence(state: EndpointState, pending: Pending): Failure {
@@ -304,7 +316,7 @@ function onHeadTimeout(work: Work, head: Pending): void {
     state.breaker = afterSilence(state.breaker, input.nowMs, state.config.breaker);
     effects.push({ kind: 'reject', id, failure: silence(state, head) });
     state.head = undefined;
-    state.phase = { kind: 'closed' };
+    leaveSession(work);
     if (state.breaker.kind === 'open') failAll(work, circuitOpen(state, state.breaker.untilMs - input.nowMs));
     return;
   }
@@ -350,11 +362,12 @@ function pump(work: Work): void {
 }
 
 /** A session that is silent for too long, or out of its sequence window, is left; a waiting request opens another. */
-function dropDeadSession({ state, input }: Work, phase: OpenPhase): void {
+function dropDeadSession(work: Work, phase: OpenPhase): void {
+  const { state, input } = work;
   if (phase.internal || state.head?.inFlight) return;
   const isStale = input.nowMs - phase.session.lastHeardMs >= state.config.sessionSilenceMs;
   if (!isStale && !sessionIsGone(phase)) return;
-  state.phase = { kind: 'closed' };
+  leaveSession(work);
   if (state.head) state.head = { ...state.head, sent: [] };
 }
 
