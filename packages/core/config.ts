@@ -213,6 +213,17 @@ export const CONFIG_SCHEMA = {
       unit: 'bytes',
       help: 'Size of the image store; unused images go first.',
     },
+    max_requests: {
+      type: 'number',
+      default: 64,
+      min: 1,
+      help: 'Requests for image data that are answered at the same time; more wait.',
+    },
+    compress: {
+      type: 'boolean',
+      default: false,
+      help: 'Offer zstd on the wire: pays where the network is slower than a core.',
+    },
     max_concurrent_conversions: { type: 'number', default: 2, min: 1, max: 64, help: 'Conversions at the same time.' },
   },
   executor: {

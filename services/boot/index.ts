@@ -4,6 +4,7 @@
  */
 export { createBoot } from './boot.ts';
 export type { Boot, BootAddresses, BootConfig, BootDeps } from './boot.ts';
+export { createDbDirectory, type DbDirectoryOptions } from './db-directory.ts';
 export type { BootAnswer, BootDirectory, BootEvent, MachineIdentity, UnknownSighting } from './directory.ts';
 export { bootPlan } from './plan.ts';
 export type { BootPlan, PlanInput, PlanResult } from './plan.ts';

@@ -1,0 +1,127 @@
+/**
+ * `npm run pack`: makes dist/bessemer-VERSION.tgz, which `npm install` takes anywhere. Node strips no types below node_modules, so
+ * every module is turned into JavaScript; the workspaces travel inside as bundled dependencies; `baremetal` and the agent are one file each.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { bundleAgent } from '@bessemer/ramdisk-agent/bundle';
+import { build, transformSync } from 'esbuild';
+
+const root = new URL('..', import.meta.url).pathname;
+const out = join(root, 'dist/package');
+
+interface Manifest {
+  name: string;
+  version: string;
+  workspaces?: string[];
+  bin?: Record<string, string>;
+  exports?: Record<string, string>;
+  dependencies?: Record<string, string>;
+  optionalDependencies?: Record<string, string>;
+}
+const readManifest = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+
+const workspaces = (): string[] =>
+  readManifest(root).workspaces!.flatMap((pattern) =>
+    pattern.endsWith('/*')
+      ? readdirSync(join(root, pattern.slice(0, -2))).map((name) => join(pattern.slice(0, -2), name))
+      : [pattern],
+  );
+
+const isLeftOut = (name: string) => /\.test\.ts$|^testing|^testdata$|^node_modules$|^dist$/.test(name);
+/** Paths of modules stand in strings too: `new URL('./main.ts', import.meta.url)`. */
+const toJs = (text: string) => text.replaceAll(/(['"`](?:\.{1,2}\/|@bessemer\/)[^'"`\n]*)\.ts(['"`])/g, '$1.js$2');
+
+function copyWorkspace(folder: string): Manifest {
+  const manifest = readManifest(join(root, folder));
+  const target = join(out, 'node_modules', manifest.name);
+  const walk = (from: string): void => {
+    for (const name of readdirSync(from)) {
+      if (isLeftOut(name)) continue;
+      const path = join(from, name);
+      const to = join(target, relative(join(root, folder), path));
+      if (statSync(path).isDirectory()) walk(path);
+      else {
+        mkdirSync(dirname(to), { recursive: true });
+        if (name.endsWith('.ts')) {
+          const { code } = transformSync(toJs(readFileSync(path, 'utf8')), {
+            loader: 'ts',
+            format: 'esm',
+            target: 'node24',
+          });
+          writeFileSync(to.replace(/\.ts$/, '.js'), code);
+        } else if (name.endsWith('.mjs')) writeFileSync(to, toJs(readFileSync(path, 'utf8')));
+        else if (name !== 'package.json') cpSync(path, to);
+      }
+    }
+  };
+  walk(join(root, folder));
+  const exports = Object.fromEntries(
+    Object.entries(manifest.exports ?? {})
+      .filter(([door]) => door !== './testing')
+      .map(([door, file]) => [door, file.replace(/\.ts$/, '.js')]),
+  );
+  writeFileSync(
+    join(target, 'package.json'),
+    JSON.stringify({ name: manifest.name, version: manifest.version, type: 'module', exports }, null, 2),
+  );
+  return manifest;
+}
+
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+mkdirSync(join(out, 'bin'), { recursive: true });
+const manifests = workspaces().map(copyWorkspace);
+await bundleAgent({ outFile: join(out, 'node_modules/@bessemer/ramdisk-agent/agent.mjs') });
+
+const cli = join(out, 'node_modules/@bessemer/cli');
+rmSync(cli, { recursive: true });
+await build({
+  entryPoints: [join(root, 'services/cli/main.ts')],
+  outfile: join(out, 'lib/baremetal.mjs'),
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  minify: true,
+  logLevel: 'error',
+  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+});
+
+const launcher = (main: string) =>
+  readFileSync(join(root, 'services/bessemer/bin/bessemer.mjs'), 'utf8').replace("'../main.ts'", `'${main}'`);
+writeFileSync(join(out, 'bin/bessemer.mjs'), launcher('../node_modules/@bessemer/bessemer/main.js'), { mode: 0o755 });
+writeFileSync(join(out, 'bin/baremetal.mjs'), launcher('../lib/baremetal.mjs'), { mode: 0o755 });
+for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, name), join(out, name));
+
+const { version, optionalDependencies } = readManifest(root);
+const inside = manifests.map((m) => m.name).filter((name) => name !== '@bessemer/cli');
+writeFileSync(
+  join(out, 'package.json'),
+  JSON.stringify(
+    {
+      name: 'bessemer',
+      version,
+      type: 'module',
+      license: 'Apache-2.0',
+      description: 'Turns racks of powered-off physical servers into running, configured machines, and back.',
+      bin: { bessemer: 'bin/bessemer.mjs', baremetal: 'bin/baremetal.mjs' },
+      engines: { node: '>=20' },
+      dependencies: {
+        ...Object.assign({}, ...manifests.map((m) => m.dependencies ?? {})),
+        ...Object.fromEntries(inside.map((name) => [name, manifests.find((m) => m.name === name)!.version])),
+      },
+      bundleDependencies: inside,
+      optionalDependencies,
+    },
+    null,
+    2,
+  ),
+);
+const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', join(root, 'dist')], {
+  cwd: out,
+  encoding: 'utf8',
+}).trim();
+console.log(
+  `dist/${packed.split('\n').at(-1)}: ${(statSync(join(root, 'dist', packed.split('\n').at(-1)!)).size / 1e6).toFixed(1)} MB`,
+);
