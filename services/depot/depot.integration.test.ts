@@ -23,7 +23,7 @@ import {
   sha256Of,
   sourceOf,
   storedBytes,
-} from './testing/support.ts';
+} from './testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'depot-'));
 const files = join(root, 'files');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { digestOf } from '@bessemer/image-format';
 import type { Depot, OpenedExit, ReadyImage } from './index.ts';
-import { configFor, depotFor, fetchImage, MIB, makeRaw, sourceOf } from './testing/support.ts';
+import { configFor, depotFor, fetchImage, MIB, makeRaw, sourceOf } from './testing.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'exit-'));
 const disk = join(root, 'disk.raw');

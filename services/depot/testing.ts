@@ -17,7 +17,7 @@ import {
   type Depot,
   type DepotConfig,
   type OpenedExit,
-} from '../index.ts';
+} from './index.ts';
 
 export const MIB = 1024 * 1024;
 
