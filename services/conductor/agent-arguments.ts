@@ -4,23 +4,18 @@ import { isJsonObject, ServiceError } from '@bessemer/core';
 import type { ConfigDriveArgs, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
 import type { Db } from '@bessemer/db';
 import { type ConfigDrive, parseConfigDriveInput } from '@bessemer/image-format';
-import type { Random } from '@bessemer/ports';
 import { readyImageOf } from './image-orders.ts';
 import type { Configurer, ImageDepot } from './ports.ts';
 import type { TaskWriter } from './task.ts';
 
 export type AgentArguments = (step: string, run: Run, node: Node) => Promise<JsonObject>;
 
-/** `notes.exit`: the image exit of a run. Stored before it is opened, so that a successor opens the same one. */
-export interface ExitNote {
-  readonly exitId: string;
-  readonly token: string;
-}
-export const exitNoteOf = (notes: JsonObject): ExitNote | undefined => notes['exit'] as unknown as ExitNote | undefined;
+/** `notes.exitId`: the image exit of a run. */
+export const exitIdOf = (notes: JsonObject): string | undefined =>
+  typeof notes['exitId'] === 'string' ? notes['exitId'] : undefined;
 
 export interface AgentArgumentsOptions {
   readonly db: Db;
-  readonly random: Random;
   readonly depot: ImageDepot;
   readonly configurer: Configurer;
   readonly writer: TaskWriter;
@@ -61,16 +56,12 @@ function diskOf(run: Run): JsonObject {
 }
 
 export function createAgentArguments(options: AgentArgumentsOptions): AgentArguments {
-  const { db, random, depot, configurer, writer } = options;
+  const { db, depot, configurer, writer } = options;
 
   async function writeImage(run: Run, node: Node): Promise<WriteImageArgs> {
     const image = readyImageOf(run.notes)!;
-    let exit = exitNoteOf(run.notes);
-    if (!exit) {
-      exit = { exitId: random.uuid(), token: Buffer.from(random.bytes(32)).toString('base64url') };
-      await writer.record(run, { notes: { exit: { ...exit } } });
-    }
-    const reference = await depot.openExit({ ...exit, imageId: image.imageId, nodeUuid: node.uuid, runId: run.id });
+    const reference = await depot.openExit({ imageId: image.imageId, runId: run.id });
+    if (exitIdOf(run.notes) !== reference.exitId) await writer.record(run, { notes: { exitId: reference.exitId } });
     const hints = rootDeviceHintsOf(node);
     return { image: reference, ...(hints ? { rootDeviceHints: hints } : {}) };
   }

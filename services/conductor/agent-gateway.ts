@@ -106,7 +106,9 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     const verdict = await authenticate(hello, connection.address);
     if (!verdict.ok) {
       log.warn('an agent was refused', { address: connection.address, reason: verdict.reason });
-      return feed(connection, { kind: 'refuse', reason: verdict.reason, retry: verdict.retry });
+      // What may change by itself is no refusal: an agent that is refused forgets its key.
+      if (verdict.retry) return connection.channel.close(verdict.reason);
+      return feed(connection, { kind: 'refuse', reason: verdict.reason, retry: false });
     }
     connection.runId = verdict.runId;
     feed(connection, { kind: 'accept', key: verdict.key, node: verdict.node, lastSeq: verdict.lastSeq });

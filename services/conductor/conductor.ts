@@ -6,7 +6,7 @@ import type { IpmiClient } from '@bessemer/ipmi';
 import type { Clock, Log, Random, Timer } from '@bessemer/ports';
 import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
 import { createAcceptor, type Acceptor } from './accept.ts';
-import { createAgentArguments } from './agent-arguments.ts';
+import { createAgentArguments, exitIdOf } from './agent-arguments.ts';
 import { createAgentGateway, type AgentGateway } from './agent-gateway.ts';
 import { createAgentPhase } from './agent-phase.ts';
 import { createDefaultRegistry } from './drivers/index.ts';
@@ -107,13 +107,23 @@ export function createConductor(deps: ConductorDeps): Conductor {
   const wake = (runId: string): void => life?.engine.wake(runId);
   const agents = createAgentGateway({ db, clock, random, log, config, session: () => alive().session, wake });
 
+  /** A retry opens the exit again. */
+  function closeExit(run: Run): void {
+    const exitId = exitIdOf(run.notes);
+    if (exitId === undefined) return;
+    deps.depot.closeExit(exitId).catch((error: unknown) => {
+      log.warn('an image exit was not closed', { run: run.id, error: coerceError(error).message });
+    });
+  }
   /** A run has ended, well or not: its agent and the queue are told. A failed run keeps its agent, for a retry. */
   function onEnded(run: Run): void {
+    closeExit(run);
     if (run.state !== 'failed') agents.drop(run.id);
     life?.queue.admit();
   }
   /** A run was ended by a request: its agent is to stop what it does. */
   function onEndedFromOutside(run: Run): void {
+    closeExit(run);
     agents.order(run.id, { type: 'cancel', run: run.id, fence: run.fence });
     life?.engine.forget(run.id);
     life?.queue.admit();
@@ -161,7 +171,6 @@ export function createConductor(deps: ConductorDeps): Conductor {
         links: agents,
         stepArguments: createAgentArguments({
           db,
-          random,
           depot: deps.depot,
           configurer: deps.configurer,
           writer,

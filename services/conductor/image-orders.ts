@@ -1,5 +1,5 @@
 /** Images on order: the depot works in parallel with the boot of the ramdisk, and the run meets the result when it needs it. */
-import type { Json, JsonObject, Node, Run } from '@bessemer/core';
+import type { Json, JsonObject, Node, Progress, Run } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
 import type { Jobs } from './jobs.ts';
 import type { ImageDepot, ReadyImage } from './ports.ts';
@@ -32,13 +32,14 @@ export function createImageOrders(
       if (run.notes['imageWanted'] !== true || readyImageOf(run.notes)) return { kind: 'fine' };
       const request = imageRequestOf(node);
       let toldAtMs = Number.NEGATIVE_INFINITY;
-      const state = jobs.ensure(run.id, JOB, async () => {
-        const image = await depot.ensure(request, (progress) => {
+      const state = jobs.ensure(run.id, JOB, async (signal) => {
+        const onProgress = (progress: Progress): void => {
           if (clock.monotonicMs() - toldAtMs < PROGRESS_INTERVAL_MS) return;
           toldAtMs = clock.monotonicMs();
           // A run that went on meanwhile has progress of its own to show.
           writer.record(run, { progress }).catch(() => undefined);
-        });
+        };
+        const image = await depot.ensure(request, { signal, onProgress });
         return image as unknown as Json;
       });
       if (state.kind === 'running') return { kind: 'fine' };

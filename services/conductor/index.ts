@@ -1,6 +1,7 @@
 /** The conductor: the life cycle of nodes. */
 export { createConductor, type Conductor, type ConductorDeps } from './conductor.ts';
 export type { AgentGateway } from './agent-gateway.ts';
+export { type AgentServer, type AgentServerOptions, startAgentServer } from './agent-server.ts';
 export type {
   Configurer,
   ConfigurePlay,

@@ -21,33 +21,33 @@ export interface ReadyImage {
   readonly mapSha256: string;
 }
 
-/** An exit through which one run reads one image. `exitId` and `token` are the conductor's: the same ones open the same exit again. */
+/** A way for one run to read one image. */
 export interface ExitRequest {
-  readonly exitId: string;
-  readonly token: string;
   readonly imageId: string;
-  readonly nodeUuid: string;
   readonly runId: string;
 }
 
+/** The figures of an exit that was closed. */
 export interface ExitStats {
-  /** Bytes of image data that left through the exit. */
+  /** Bytes of image data that left through the exit, repeats included. */
   readonly servedBytes: number;
 }
 
 /** The image store. */
 export interface ImageDepot {
   /**
-   * Fetches, checks and converts the image, or finds it. A repeat joins the work under way. `onProgress` may be called often.
+   * Fetches, checks and converts the image, or finds it. A repeat joins the work under way. `onProgress` may be called often;
+   * the signal ends this caller's wait.
    * @throws Error whose message says what is wrong with the image (digest, format, not reachable).
    */
-  ensure(request: ImageRequest, onProgress?: (progress: Progress) => void): Promise<ReadyImage>;
-  /** Opens the exit, or finds it open. Repeating it, after a restart too, gives the same reference. */
+  ensure(
+    request: ImageRequest,
+    options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
+  ): Promise<ReadyImage>;
+  /** Opens the exit, or finds it open. The same request gives the same reference, after a restart too. */
   openExit(exit: ExitRequest): Promise<ImageReference>;
-  /** Closes the exit; one that is not open is no error. */
-  closeExit(exitId: string): Promise<void>;
-  /** What an open or lately closed exit has served; undefined when nobody knows. */
-  exitStats(exitId: string): Promise<ExitStats | undefined>;
+  /** Closes an exit and gives its figures; undefined for one that is not known. */
+  closeExit(exitId: string): Promise<ExitStats | undefined>;
 }
 
 /** A play on one deployed node. */

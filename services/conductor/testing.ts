@@ -12,12 +12,12 @@ import type { ConfigureResult, Configurer, ImageDepot, ReadyImage, SshProbe } fr
 export interface FakeDepot extends ImageDepot {
   /** What `ensure` does; replace it to delay or to fail. */
   answer: (source: string) => Promise<ReadyImage>;
-  readonly open: Map<string, string>;
+  readonly open: Set<string>;
   readonly ensured: string[];
 }
 
 export function createFakeDepot(): FakeDepot {
-  const open = new Map<string, string>();
+  const open = new Set<string>();
   const ensured: string[] = [];
   const depot: FakeDepot = {
     open,
@@ -32,14 +32,18 @@ export function createFakeDepot(): FakeDepot {
       ensured.push(request.source);
       return depot.answer(request.source);
     },
-    async openExit({ exitId, token }) {
-      open.set(exitId, token);
-      return { baseUrl: 'http://192.0.2.1:6387', exitId, token, sizeBytes: 4096, mapSha256: 'ab'.repeat(32) };
+    async openExit({ runId }) {
+      const exitId = `exit-${runId}`;
+      open.add(exitId);
+      return {
+        baseUrl: 'http://192.0.2.1:6387',
+        exitId,
+        token: 'token-of-the-exit',
+        sizeBytes: 4096,
+        mapSha256: 'ab'.repeat(32),
+      };
     },
-    async closeExit(exitId) {
-      open.delete(exitId);
-    },
-    exitStats: async () => ({ servedBytes: 1024 }),
+    closeExit: async (exitId) => (open.delete(exitId) ? { servedBytes: 1024 } : undefined),
   };
   return depot;
 }

@@ -1,7 +1,7 @@
 /** Steps of a deployment that the conductor does itself, beside boots. */
 import type { Json, JsonObject } from '@bessemer/core';
 import { isJsonObject } from '@bessemer/core';
-import { exitNoteOf } from '../agent-arguments.ts';
+import { exitIdOf } from '../agent-arguments.ts';
 import type { ImageDepot } from '../ports.ts';
 import { done, failed, type StepHandler } from './step.ts';
 
@@ -26,17 +26,16 @@ export const prepareImage: StepHandler = {
 /** `finish` */
 export const createFinish = (depot: ImageDepot): StepHandler => ({
   async run(task) {
-    const exit = exitNoteOf(task.notes);
-    if (!exit) return done;
-    const stats = await depot.exitStats(exit.exitId);
-    await depot.closeExit(exit.exitId);
+    const exitId = exitIdOf(task.notes);
+    if (exitId === undefined) return done;
+    const stats = await depot.closeExit(exitId);
     const usedBytes = (task.notes['image'] as JsonObject | undefined)?.['usedBytes'] ?? null;
     if (stats) task.emit('image.served', { bytes: stats.servedBytes, usedBytes });
     return done;
   },
 });
 
-/** `tear_down`: the instance is forgotten; the image exit of a deployment that was cut short is closed with its run. */
+/** `tear_down`: the instance is forgotten. */
 export const tearDown: StepHandler = {
   async run(task) {
     const { agent_ssh_host_key: _, ...internal } = task.node.driverInternalInfo;
