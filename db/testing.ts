@@ -3,6 +3,8 @@ import { silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import type { OpenOptions } from './engines/options.ts';
 import { openSqlite } from './engines/sqlite.ts';
+import { startPostgres as start } from './postgres-testing.ts';
+import type { TestPostgres } from './postgres-testing.ts';
 import type { Db } from './repositories.ts';
 import type { SecretKeys } from './secrets.ts';
 
@@ -20,3 +22,8 @@ export function memoryDb(options: Partial<OpenOptions> = {}): Promise<Db> {
     fenceCheck: options.fenceCheck ?? true,
   });
 }
+
+export type { TestPostgres } from './postgres-testing.ts';
+
+/** Starts a throw-away PostgreSQL whose databases hold secrets under `testSecrets`. @throws Error when there is none installed. */
+export const startPostgres = (): Promise<TestPostgres> => start(testSecrets);

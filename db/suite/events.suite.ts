@@ -103,15 +103,17 @@ export function describeEventsAndTransactions(make: MakeDb): void {
       const { db } = t;
       const entered = Promise.withResolvers<void>();
       const seen: unknown[] = [];
-      const write = db.write('test', async (tx) => {
-        await tx.settings.put('a', 'uncommitted');
-        entered.resolve();
-        for (let i = 0; i < 20; i++) await tx.settings.get('a');
-        throw new Error('no');
-      });
+      const write = codeOf(
+        db.write('test', async (tx) => {
+          await tx.settings.put('a', 'uncommitted');
+          entered.resolve();
+          for (let i = 0; i < 20; i++) await tx.settings.get('a');
+          throw new Error('no');
+        }),
+      );
       await entered.promise;
       seen.push(await db.read.settings.get('a'));
-      await codeOf(write);
+      await write;
       expect(seen).toEqual([undefined]);
     });
 
