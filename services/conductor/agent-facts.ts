@@ -1,5 +1,5 @@
 /** What the messages of an agent mean for the rows: pure, so that it can be read and tested as a table. */
-import type { EventMessage, KeptMessage, WriteImageResult } from '@bessemer/agent-protocol';
+import type { EventMessage, KeptMessage } from '@bessemer/agent-protocol';
 import type { Json, JsonObject, NewEvent, Run } from '@bessemer/core';
 import { isJsonObject } from '@bessemer/core';
 import type { NodePatch } from '@bessemer/db';
@@ -20,21 +20,11 @@ const NOTHING: AgentFacts = { notes: {}, events: [], nodePatch: () => ({}) };
 /** Facts that follow from a step's result. */
 function resultFacts(step: string, result: JsonObject): Partial<AgentFacts> {
   if (step === 'write_image') {
-    const written = result as unknown as WriteImageResult;
-    return {
-      events: [
-        {
-          type: 'image.written',
-          data: {
-            bytes: written.writtenBytes,
-            fetchedBytes: written.fetchedBytes,
-            seconds: written.durationMs / 1000,
-            device: written.disk.name,
-            peakRssBytes: written.peakRssBytes,
-          },
-        },
-      ],
-    };
+    const disk = isJsonObject(result['disk']) ? result['disk'] : {};
+    const { writtenBytes = null, fetchedBytes = null, durationMs, peakRssBytes = null } = result;
+    const seconds = typeof durationMs === 'number' ? durationMs / 1000 : null;
+    const data = { bytes: writtenBytes, fetchedBytes, seconds, device: disk['name'] ?? null, peakRssBytes };
+    return { events: [{ type: 'image.written', data }] };
   }
   if (step === 'configdrive' && typeof result['sshHostKey'] === 'string') {
     const sshHostKey = result['sshHostKey'];

@@ -116,9 +116,9 @@ export function createConductor(deps: ConductorDeps): Conductor {
     });
   }
   /** A run has ended, well or not: its agent and the queue are told. A failed run keeps its agent, for a retry. */
-  function onEnded(run: Run): void {
+  function onEnded(run: Run, outcome: 'done' | 'failed'): void {
     closeExit(run);
-    if (run.state !== 'failed') agents.drop(run.id);
+    if (outcome === 'done') agents.drop(run.id);
     life?.queue.admit();
   }
   /** A run was ended by a request: its agent is to stop what it does. */

@@ -40,7 +40,7 @@ export interface EngineOptions {
   readonly images: (jobs: Jobs) => ImageOrders;
   readonly agentPhase: AgentPhase;
   /** A run has ended: queues and agents want to know. */
-  readonly onEnded: (run: Run) => void;
+  readonly onEnded: (run: Run, outcome: 'done' | 'failed') => void;
 }
 
 export interface Engine {
@@ -107,9 +107,10 @@ export function createEngine(options: EngineOptions): Engine {
     fresh.delete(runId);
     jobs.cancel(runId);
   }
-  function ended(run: Run): void {
+  async function ended(run: Run): Promise<void> {
     forget(run.id);
-    options.onEnded(run);
+    const row = await db.read.runs.get(run.id);
+    options.onEnded(row ?? run, row?.state === 'done' ? 'done' : 'failed');
   }
 
   async function drive(runId: string): Promise<void> {
@@ -120,14 +121,14 @@ export function createEngine(options: EngineOptions): Engine {
       const late = overdue(run, clock.nowMs());
       if (late !== null) {
         await writer.fail(run, late);
-        return ended(run);
+        return await ended(run);
       }
       if (run.state === 'queued') return wakeAt(runId, nextLook(run));
       const image = await images.tend(run, node);
       if (image.kind === 'changed') continue;
       if (image.kind === 'failed') {
         await writer.fail(run, image.error);
-        return ended(run);
+        return await ended(run);
       }
       const segment = run.segments[run.cursor.segment]!;
       const goesOn =
@@ -143,14 +144,14 @@ export function createEngine(options: EngineOptions): Engine {
     switch (verdict.kind) {
       case 'segmentDone':
         if ((await writer.endSegment(run)) === 'ended') {
-          ended(run);
+          await ended(run);
           return false;
         }
         fresh.add(run.id);
         return true;
       case 'failed':
         await writer.fail(run, verdict.error);
-        ended(run);
+        await ended(run);
         return false;
       case 'wentBack':
         fresh.add(run.id);
@@ -196,7 +197,7 @@ export function createEngine(options: EngineOptions): Engine {
     }
     const then = await writer.settle(run, step, outcome, effects);
     if (then === 'ended') {
-      ended(run);
+      await ended(run);
       return false;
     }
     if (then === 'next') {

@@ -1,0 +1,284 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Node } from '@bessemer/core';
+import type { Conductor } from './conductor.ts';
+import { createWorld, quiet, request, type World } from './testing.ts';
+import { createScriptedAgent, inventoryOf, mintToken, RESULTS, type ScriptedAgent } from './testing-agent.ts';
+
+const MAC = '52:54:00:00:00:01';
+const IMAGE = { image_source: 'http://images.test/debian.qcow2', image_checksum: 'a'.repeat(64) };
+
+describe('a deployment through the agent', () => {
+  let world: World;
+  let conductor: Conductor;
+  let node: Node;
+  beforeEach(async () => {
+    world = await createWorld();
+    conductor = world.conductor();
+    await conductor.start();
+    node = await prepared();
+  });
+  afterEach(() => world.close());
+
+  async function prepared(): Promise<Node> {
+    const made = await world.node({ interfaces: { deploy: 'direct' }, instanceInfo: IMAGE, automatedClean: false });
+    await conductor.handlers.doProvisioningAction({ nodeUuid: made.uuid, action: 'manage' }, request('m'));
+    await world.reaches(made.uuid, 'manageable');
+    await conductor.handlers.doProvisioningAction({ nodeUuid: made.uuid, action: 'provide' }, request('p'));
+    await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));
+    return world.reaches(made.uuid, 'available');
+  }
+  const deploy = () =>
+    conductor.handlers.doNodeDeploy(
+      { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+      request(`d${world.clock.nowMs()}`),
+    );
+  const waitsFor = (what: string) =>
+    world.until(async () => (await world.run(node.uuid)).waitingFor?.what === what, 600_000);
+  async function booted(bootId = 'boot-1'): Promise<ScriptedAgent> {
+    await waitsFor('boot');
+    return createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, bootId });
+  }
+  const typesOf = async () =>
+    (await world.db.read.events.listLast({ nodeUuid: node.uuid }, 500)).map((event) => event.type);
+
+  it('writes the image, tells the host key, boots the disk and sees SSH', async () => {
+    await deploy();
+    const agent = await booted();
+    expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'wait call-back', reservation: null });
+    agent.connect(conductor.agents);
+    const active = await world.reaches(node.uuid, 'active');
+    expect(active.driverInternalInfo['agent_ssh_host_key']).toBe('ssh-ed25519 AAAAhost');
+    expect(active).toMatchObject({ powerState: 'power on', bootMode: 'uefi', deployStep: {} });
+    const run = await world.run(node.uuid);
+    expect(run.notes['wayIn']).toMatchObject({ address: '192.0.2.77', source: 'dhcp' });
+    expect(world.depot.open.size).toBe(0);
+    const types = await typesOf();
+    for (const type of ['image.ready', 'agent.hello', 'image.written', 'ssh.answered', 'image.served', 'run.finished'])
+      expect(types, type).toContain(type);
+    expect([...agent.done.values()].every((count) => count === 1)).toBe(true);
+    const segment = agent.orders.find((order) => order.type === 'segment');
+    expect(segment).toMatchObject({
+      steps: [
+        { name: 'write_image', args: { image: { mapSha256: 'ab'.repeat(32) } } },
+        { name: 'configdrive', args: { hostname: 'n1', servicePublicKey: expect.stringContaining('ssh-ed25519') } },
+        { name: 'prepare_boot' },
+      ],
+    });
+  });
+
+  it('orders the image and the boot at the same time and joins before the image is written', async () => {
+    let ready = (): void => {};
+    world.depot.answer = (source) =>
+      new Promise((resolve) => {
+        ready = () => resolve({ imageId: source, sizeBytes: 1, usedBytes: 1, mapSha256: 'ab'.repeat(32) });
+      });
+    await deploy();
+    const agent = await booted();
+    expect(world.depot.ensured).toEqual([IMAGE.image_source]);
+    agent.connect(conductor.agents);
+    await waitsFor('image');
+    expect(agent.orders.some((order) => order.type === 'segment')).toBe(false);
+    ready();
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('fails with the words of the depot when the image is not what was promised', async () => {
+    world.depot.answer = () => Promise.reject(new Error('its SHA-256 is bbb, expected aaa'));
+    await deploy();
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect(failed.lastError).toContain('its SHA-256 is bbb');
+    expect(failed.reservation).toBeNull();
+  });
+
+  it('fails with the words of the agent, and a retry goes on at the failed step in the same boot', async () => {
+    await deploy();
+    const agent = await booted();
+    let isBroken = true;
+    agent.script = (step) =>
+      step === 'configdrive' && isBroken ? { error: 'the disk is full' } : { result: RESULTS[step]! };
+    agent.connect(conductor.agents);
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect(failed.lastError).toContain('the disk is full');
+    isBroken = false;
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    await world.reaches(node.uuid, 'active');
+    const segments = agent.orders.filter((order) => order.type === 'segment');
+    expect(segments).toHaveLength(2);
+    expect((await typesOf()).filter((type) => type === 'image.written')).toHaveLength(1);
+  });
+
+  it('goes on when the connection is cut and comes back, without a step done twice', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = (step) => (step === 'write_image' ? 'hang' : { result: {} });
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    await quiet();
+    agent.cut();
+    await quiet();
+    agent.finish('write_image');
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+    expect([...agent.done.values()]).toEqual([1, 1, 1]);
+    expect((await typesOf()).filter((type) => type === 'image.written')).toHaveLength(1);
+  });
+
+  it('outlives its conductor: the next one takes over and the agent never notices but for a new fence', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = (step) => (step === 'write_image' ? 'hang' : { result: {} });
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    await quiet();
+    conductor.abandon();
+    agent.cut();
+    const successor = world.conductor({ host: 'conductor-2' });
+    await successor.start();
+    await world.until(async () => (await typesOf()).includes('run.taken_over'), 60_000);
+    agent.connect(successor.agents);
+    await quiet();
+    agent.finish('write_image');
+    await world.reaches(node.uuid, 'active');
+    expect([...agent.done.values()]).toEqual([1, 1, 1]);
+    const fences = agent.orders.flatMap((order) => (order.type === 'segment' ? [order.fence] : []));
+    expect(fences[1]).toBeGreaterThan(fences[0]!);
+  });
+
+  it('boots the ramdisk again, once, when the machine lost its power in the middle of the write', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    agent.cut();
+    await world.db.write('test', (tx) =>
+      tx.events.append({ type: 'boot.script', nodeUuid: node.uuid, runId: null, data: { mac: MAC, answer: 'local' } }),
+    );
+    await waitsFor('boot');
+    const second = await booted('boot-2');
+    second.connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+    expect((await world.run(node.uuid)).notes['restarts']).toBe(1);
+  });
+
+  it('refuses a second boot, a used token, a wrong key and a foreign machine, and says so', async () => {
+    await deploy();
+    const agent = await booted();
+    const token = await mintToken(world, node, '52:54:00:00:00:99');
+    const foreign = createScriptedAgent({ token, mac: MAC });
+    foreign.connect(conductor.agents);
+    await quiet();
+    expect(foreign.refused[0]).toContain('do not have the MAC address');
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    const thief = createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, bootId: 'boot-9' });
+    thief.connect(conductor.agents);
+    await quiet();
+    expect(thief.refused[0]).toContain('another boot');
+    thief.connect(conductor.agents, { key: 'k'.repeat(43) });
+    await quiet();
+    expect(thief.refused[1]).toContain('not known');
+    expect((await typesOf()).filter((type) => type === 'agent.refused')).toHaveLength(3);
+  });
+
+  it('accepts a token again from the boot that used it, until its key was used', async () => {
+    await deploy();
+    await waitsFor('boot');
+    const token = await mintToken(world, node, MAC);
+    const agent = createScriptedAgent({ token, mac: MAC });
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await quiet();
+    agent.cut();
+    agent.connect(conductor.agents, { token });
+    await quiet();
+    expect(agent.refused).toEqual([]);
+    agent.cut();
+    agent.connect(conductor.agents);
+    await quiet();
+    agent.cut();
+    agent.connect(conductor.agents, { token });
+    await quiet();
+    expect(agent.refused[0]).toContain('boot token');
+  });
+
+  it('refuses a machine whose serial number is not the one that was inspected', async () => {
+    await world.db.write('test', (tx) =>
+      tx.nodes.setInventory(node.uuid, { inventory: JSON.parse(JSON.stringify(inventoryOf(MAC))), pluginData: {} }),
+    );
+    await deploy();
+    await waitsFor('boot');
+    const inventory = inventoryOf(MAC, { serial_number: 'other' });
+    const agent = createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, inventory });
+    agent.connect(conductor.agents);
+    await quiet();
+    expect(agent.refused[0]).toContain('serial number is other');
+  });
+
+  it('tells a boot that was never seen, tries once more, then fails and says what to look at', async () => {
+    await deploy();
+    await waitsFor('boot');
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect((await typesOf()).filter((type) => type === 'boot.never_seen')).toHaveLength(1);
+    expect(failed.lastError).toMatch(/never seen on the network, 2 times.*cable/s);
+  });
+
+  it('names what was awaited when SSH never answers', async () => {
+    world.ssh.answers = false;
+    await deploy();
+    (await booted()).connect(conductor.agents);
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect(failed.lastError).toMatch(/Waited \d+ s for ssh \(the deployed system at 192\.0\.2\.77:22\)/);
+  });
+
+  it('runs the play of instance_info, and a retry goes on at the task that failed', async () => {
+    const configure = { playbook: '- tasks: []', variables: { colour: 'blue' } };
+    await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { instanceInfo: { ...IMAGE, configure } }));
+    world.configurer.answer = async () => ({
+      ok: 1,
+      changed: 1,
+      failed: 1,
+      skipped: 0,
+      error: 'task 3 (install) failed: no such package',
+      resume: { startAt: 3 },
+    });
+    await deploy();
+    (await booted()).connect(conductor.agents);
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect(failed.lastError).toBe('task 3 (install) failed: no such package');
+    world.configurer.answer = async () => ({ ok: 9, changed: 1, failed: 0, skipped: 0, error: null, resume: null });
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    await world.reaches(node.uuid, 'active');
+    expect(world.configurer.plays.map((play) => play.resume)).toEqual([null, { startAt: 3 }]);
+    expect(world.configurer.plays[1]).toMatchObject({ hostKey: 'ssh-ed25519 AAAAhost', address: '192.0.2.77' });
+    expect(await typesOf()).toEqual(expect.arrayContaining(['configure.task', 'configure.done']));
+  });
+
+  it('cleans by the agent on the way to available, and inspects', async () => {
+    await deploy();
+    (await booted()).connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+    await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { automatedClean: true }));
+    await conductor.handlers.doNodeTearDown({ nodeUuid: node.uuid }, request('u'));
+    const cleaner = await booted('boot-2');
+    expect((await world.get(node.uuid)).provisionState).toBe('clean wait');
+    cleaner.connect(conductor.agents);
+    const clean = await world.reaches(node.uuid, 'available');
+    expect(clean).toMatchObject({ powerState: 'power off', instanceInfo: {}, cleanStep: {} });
+    expect(cleaner.done.size).toBe(1);
+  });
+
+  it('refuses a deployment without an image, and one without a digest', async () => {
+    await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { instanceInfo: {} }));
+    await expect(deploy()).rejects.toMatchObject({
+      code: 'MISSING_PARAMETER',
+      publicMessage: expect.stringContaining("['image_source']"),
+    });
+    await world.db.write('test', (tx) =>
+      tx.nodes.update(node.uuid, { instanceInfo: { image_source: 'http://images.test/x' } }),
+    );
+    await expect(deploy()).rejects.toMatchObject({ code: 'MISSING_PARAMETER' });
+    expect((await world.get(node.uuid)).provisionState).toBe('available');
+  });
+});
