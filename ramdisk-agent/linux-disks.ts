@@ -25,8 +25,13 @@ const { WebAssembly: wasm } = globalThis as unknown as {
  */
 export function alignedBuffer(sizeBytes: number): Uint8Array {
   const pages = Math.ceil(sizeBytes / WASM_PAGE_BYTES);
-  return new Uint8Array(new wasm.Memory({ initial: pages, maximum: pages }).buffer, 0, sizeBytes);
+  const { buffer } = new wasm.Memory({ initial: pages, maximum: pages });
+  alignedMemory.add(buffer);
+  return new Uint8Array(buffer, 0, sizeBytes);
 }
+
+/** Where a buffer lies cannot be seen from JavaScript: these are the ones that are known to lie on a page. */
+const alignedMemory = new WeakSet<ArrayBufferLike>();
 
 export interface LinuxDisksOptions {
   readonly clock: Clock;
@@ -136,7 +141,7 @@ export function createDirectHandle(options: DirectHandleOptions): DiskHandle {
       throw new RangeError(`bytes ${offset} to ${offset + length} lie outside of a disk of ${sizeBytes}`);
   };
   const isAligned = (data: Uint8Array): boolean =>
-    data.byteOffset % sectorSizeBytes === 0 && data.buffer.byteLength % WASM_PAGE_BYTES === 0 && !Buffer.isBuffer(data);
+    alignedMemory.has(data.buffer) && data.byteOffset % sectorSizeBytes === 0;
 
   async function writeAll(offset: number, data: Uint8Array): Promise<void> {
     for (let at = 0; at < data.length; ) {
