@@ -213,6 +213,18 @@ describe('a command that must not be repeated', () => {
   });
 });
 
+describe('soft off', () => {
+  it('whose answer was lost is no error when the repeat finds the machine off', async () => {
+    const world = await createWorld();
+    await world.run(setPower(world.endpoint(), 'on'));
+    let drops = 1;
+    world.tricks.lie = (request) => (isControl(request) && drops-- > 0 ? { kind: 'dropReply' } : undefined);
+    await world.run(setPower(world.endpoint(), 'soft'));
+    expect(world.chassis.history.map(({ action }) => action)).toEqual(['on', 'soft']);
+    await world.run(setPower(world.endpoint(), 'soft'));
+  });
+});
+
 describe('a BMC that is not there', () => {
   it('costs 3.25 s, twice, then nothing until a probe finds it back', async () => {
     const world = await createWorld();

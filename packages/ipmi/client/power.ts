@@ -1,4 +1,5 @@
 /** Power, as a caller means it. */
+import { COMPLETION } from '../commands/completion-codes.ts';
 import { chassisControl } from '../commands/chassis-control.ts';
 import type { ChassisControl, PowerState } from '../commands/chassis-words.ts';
 import { getChassisStatus } from '../commands/get-chassis-status.ts';
@@ -13,16 +14,17 @@ export async function getPowerState(endpoint: IpmiEndpoint, options: CallOptions
 }
 
 /**
- * Chassis Control (section 28.3). `on` when on and `off` when off are no error. `cycle`, `reset` and `diag` are preceded by a
+ * Chassis Control (section 28.3). `on` when on, and `off` and `soft` when off, are no error. `cycle`, `reset` and `diag` are preceded by a
  * status query, which proves the session alive, and go out once: without an answer they reject with OUTCOME_UNKNOWN, whose
- * `details.powerState` is the state read afterwards, if it could be read. Of a machine that is off they, and `soft`, reject
- * with COMPLETION_CODE (0xd5). Resolves when the BMC has accepted the order; the power state may follow seconds later.
+ * `details.powerState` is the state read afterwards, if it could be read. Of a machine that is off they reject with
+ * COMPLETION_CODE (0xd5). Resolves when the BMC has accepted the order; the power state may follow seconds later.
  */
 export async function setPower(
   endpoint: IpmiEndpoint,
   action: ChassisControl,
   options: CallOptions = {},
 ): Promise<void> {
+  if (action === 'soft') return softOff(endpoint, options);
   if (chassisControl.isIdempotent({ action })) return endpoint.send(chassisControl, { action }, options);
   await getPowerState(endpoint, options);
   try {
@@ -37,5 +39,16 @@ export async function setPower(
       { ...error.details, powerState },
       { cause: error },
     );
+  }
+}
+
+/** A repeat of a soft-off that worked is refused, since the machine is off by then: that is what was asked for. */
+async function softOff(endpoint: IpmiEndpoint, options: CallOptions): Promise<void> {
+  try {
+    await endpoint.send(chassisControl, { action: 'soft' }, options);
+  } catch (error) {
+    const isRefused =
+      error instanceof IpmiError && error.details.completionCode === COMPLETION.notSupportedInPresentState;
+    if (!isRefused || (await getPowerState(endpoint, options)) === 'on') throw error;
   }
 }
