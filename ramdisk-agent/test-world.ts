@@ -24,6 +24,7 @@ import {
   type FakeDisks,
   type FakeDisksOptions,
   type FakeHardware,
+  type FakeMedium,
 } from './testing.ts';
 
 const MIB = 1024 * 1024;
@@ -78,6 +79,7 @@ export interface TestService {
 export function createWorld(
   options: {
     seen?: InventoryDisk[];
+    media?: Map<string, FakeMedium>;
     content?: Uint8Array;
     sectorSizeBytes?: 512 | 4096;
     bootMode?: 'bios' | 'uefi';
@@ -94,6 +96,7 @@ export function createWorld(
   const disks = createFakeDisks({
     clock,
     disks: seen,
+    ...(options.media ? { media: options.media } : {}),
     zeroesByItself: options.zeroesByItself ?? true,
     ...(options.onWrite ? { onWrite: options.onWrite } : {}),
   });

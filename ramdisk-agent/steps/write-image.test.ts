@@ -20,14 +20,12 @@ async function world(
   options: Parameters<typeof createWorld>[0] = {},
   filler = 0xff,
 ): Promise<World & { medium: FakeMedium }> {
-  const made = createWorld({ seen: [small()], bytesPerSecond: 64 * MIB, ...options });
+  // Old data everywhere: what the image does not bring must come from the agent.
+  const medium = createMedium(filler);
+  const media = new Map([['disk-1', medium]]);
+  const made = createWorld({ seen: [small()], media, bytesPerSecond: 64 * MIB, ...options });
   onTestFinished(() => made.end());
   await made.until('connected', made.service.connected);
-  // Old data everywhere: what the image does not bring must come from the agent.
-  const medium = made.disks.medium('disk-1');
-  const old = createMedium(filler);
-  for (let offset = 0; offset < DISK_BYTES; offset += MIB)
-    medium.write(offset, old.read(offset, Math.min(MIB, DISK_BYTES - offset)));
   return { ...made, medium };
 }
 
