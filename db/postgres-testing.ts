@@ -89,7 +89,7 @@ export async function startPostgres(secrets: SecretKeys): Promise<TestPostgres> 
   }
   const admin = new pg.Pool({ connectionString: url('postgres'), max: 1 });
   // The server may be gone before the last connection is closed.
-  admin.on('connect', (client) => void client.on('error', () => {}));
+  admin.on('error', () => {});
   let databases = 0;
   const create = async (template: string): Promise<string> => {
     const name = `test${++databases}`;
