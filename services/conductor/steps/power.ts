@@ -5,6 +5,8 @@ import { done, failed, type StepHandler, type StepOutcome, type StepTask } from 
 
 /** How often the BMC is asked whether it has done what it was told. */
 export const POWER_POLL_MS = 500;
+/** An order without effect is given again after this long. */
+const REPEAT_ORDER_MS = 5_000;
 /** A `soft` order that nobody in the machine answers is followed by a hard one after this share of its time. */
 const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
 
@@ -27,7 +29,8 @@ export const savedTime = (scratch: JsonObject, name: string): number | undefined
 };
 
 /**
- * Orders a power state once, then looks until it is there. `key` names the order within the step's scratch. Null when it is reached.
+ * Orders a power state and looks until it is there. `key` names the order within the step's scratch. An order that shows no effect
+ * is given again after a while: a conductor may have died between saving it and sending it. Null when the state is reached.
  */
 export async function reachPower(
   task: StepTask,
@@ -41,22 +44,18 @@ export async function reachPower(
     return null;
   }
   const orderedAt = savedTime(task.scratch, key);
-  const timeoutMs = task.config.conductor.power_state_timeout_ms;
-  const until = (orderedAt ?? task.nowMs) + timeoutMs;
+  const isUnderWay = orderedAt !== undefined && task.waitingFor?.what === 'power';
   const awaited = {
     what: 'power',
     from: bmcOf(task),
-    until: until + POWER_POLL_MS,
-    hint: `It was told "${target}". Look at the machine and at the BMC's own log.`,
+    until: isUnderWay ? task.waitingFor!.until : task.nowMs + task.config.conductor.power_state_timeout_ms,
+    hint: `It accepted "${target}" and still says "${state}". Look at the machine and at the BMC's own log.`,
   };
-  if (orderedAt === undefined) {
+  if (orderedAt === undefined || task.nowMs - orderedAt >= REPEAT_ORDER_MS) {
     await task.save({ [key]: task.nowMs }, awaited);
     await task.power.setPowerState(task, target);
-    task.emit('power.ordered', { action: target });
-  } else if (task.nowMs >= until)
-    return failed(
-      `${capital(bmcOf(task))} accepted "${target}" and still says "${state}" after ${Math.round(timeoutMs / 1000)} s. Look at the machine and at the BMC's own log.`,
-    );
+    if (orderedAt === undefined) task.emit('power.ordered', { action: target });
+  }
   return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
 }
 

@@ -1,0 +1,231 @@
+/**
+ * A conductor dies at every single write it makes, right before and right after it is durable, and another one starts: the work
+ * goes on to its end, and nothing is done twice that may not be.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Node } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
+import type { Conductor } from './conductor.ts';
+import type { PowerInterface } from './drivers/interfaces.ts';
+import { createWorld, quiet, request, type World } from './testing.ts';
+import { createScriptedAgent, mintToken, type ScriptedAgent } from './testing-agent.ts';
+
+const MAC = '52:54:00:00:00:01';
+const never = <T>(): Promise<T> => new Promise<T>(() => {});
+
+/** A database whose user dies at its n-th write. A dead process neither reads nor writes. */
+function mortalDb(db: Db, deathAt: number, when: 'before' | 'after', onDeath: () => void) {
+  let writes = 0;
+  let isDead = false;
+  const die = (): void => {
+    isDead = true;
+    onDeath();
+  };
+  const mortal: Db = {
+    ...db,
+    engine: db.engine,
+    read: db.read,
+    async write(name, fn) {
+      if (isDead) return never();
+      writes++;
+      if (writes < deathAt) {
+        const result = await db.write(name, fn);
+        return isDead ? never() : result;
+      }
+      if (when === 'before') {
+        die();
+        return never();
+      }
+      await db.write(name, fn);
+      die();
+      return never();
+    },
+  };
+  return { mortal, wasReached: () => isDead };
+}
+
+interface Scenario {
+  readonly name: string;
+  readonly node: Partial<Node>;
+  begin(conductor: Conductor, node: Node): Promise<unknown>;
+  isOver(world: World, node: Node): Promise<boolean>;
+  check(world: World, node: Node, agents: readonly ScriptedAgent[]): Promise<void>;
+}
+
+const deployed = { instanceInfo: { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) } };
+const finished = async (world: World, node: Node): Promise<boolean> =>
+  (await world.db.read.runs.latest(node.uuid))?.finishedAt != null;
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'a deployment of pretended hardware',
+    node: {},
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+        request('once'),
+      ),
+    isOver: finished,
+    check: async (world, node) => expect((await world.get(node.uuid)).provisionState).toBe('active'),
+  },
+  {
+    name: 'a deployment through the agent',
+    node: { ...deployed, interfaces: { deploy: 'direct' } },
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+        request('once'),
+      ),
+    isOver: finished,
+    async check(world, node, agents) {
+      expect((await world.get(node.uuid)).provisionState).toBe('active');
+      for (const agent of agents) for (const count of agent.done.values()) expect(count).toBe(1);
+      const written = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['image.written'] }, 10);
+      expect(written).toHaveLength(1);
+    },
+  },
+  {
+    name: 'undeploying with cleaning by the agent',
+    node: { ...deployed, interfaces: { deploy: 'direct' }, provisionState: 'active' },
+    begin: (conductor, node) => conductor.handlers.doNodeTearDown({ nodeUuid: node.uuid }, request('once')),
+    isOver: finished,
+    check: async (world, node) =>
+      expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'available', powerState: 'power off' }),
+  },
+];
+
+/** Brings a machine that waits for a boot to life, and its agent back to whoever conducts. */
+function machineOf(world: World, node: Node) {
+  const agents: ScriptedAgent[] = [];
+  let conductor: Conductor | undefined;
+  return {
+    agents,
+    serveBy(next: Conductor | undefined): void {
+      conductor = next;
+      agents.at(-1)?.cut();
+    },
+    async tick(): Promise<void> {
+      const run = await world.db.read.runs.current(node.uuid);
+      if (!conductor || !run) return;
+      const power = (await world.drivers.get(node, 'power').getPowerState({
+        node: await world.get(node.uuid),
+        ports: [],
+        log: { debug() {}, info() {}, warn() {}, error() {}, child: () => expect.fail() },
+        checkMayOrder() {},
+      })) as string;
+      const agent = agents.at(-1);
+      if (agent && !agent.isConnected && power === 'power on') agent.connect(conductor.agents);
+      if (run.waitingFor?.what !== 'boot' || power !== 'power on' || run.notes['agent']) return;
+      const bootId = `boot-${agents.length}`;
+      const next = createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, bootId });
+      agents.push(next);
+      next.connect(conductor.agents);
+    },
+  };
+}
+
+/** Brings a node into the state of the scenario without a conductor. */
+async function bring(world: World, node: Node, state: 'available' | 'active'): Promise<void> {
+  await world.db.write('test', async (tx) => {
+    for (const event of ['manage', 'done', 'provide', 'done'] as const)
+      await tx.nodes.processEvent(node.uuid, event, {});
+    if (state === 'active')
+      for (const event of ['deploy', 'done'] as const) await tx.nodes.processEvent(node.uuid, event, {});
+  });
+}
+
+async function liveThrough(scenario: Scenario, deathAt: number, when: 'before' | 'after'): Promise<boolean> {
+  const world = await createWorld();
+  try {
+    const { provisionState, ...patch } = scenario.node;
+    const node = await world.node(patch);
+    await bring(world, node, provisionState === 'active' ? 'active' : 'available');
+    await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));
+    const machine = machineOf(world, node);
+    let first: Conductor | undefined;
+    const { mortal, wasReached } = mortalDb(world.db, deathAt, when, () => {
+      first?.abandon();
+      machine.serveBy(undefined);
+    });
+    first = world.conductor({ db: mortal });
+    let accepted: Promise<unknown> | undefined;
+    void first.start().then(() => {
+      machine.serveBy(first);
+      accepted = scenario.begin(first!, node);
+      accepted.catch(() => undefined);
+    });
+    await world.until(async () => {
+      await machine.tick();
+      return wasReached() || (await scenario.isOver(world, node));
+    });
+    if (wasReached()) {
+      const second = world.conductor({ isOnlyProcess: true, seed: 99 });
+      await second.start();
+      machine.serveBy(second);
+      // The client that got no answer asks again, under the same request id.
+      await scenario.begin(second, node).catch((error: { code?: string }) => {
+        expect(error.code).toMatch(/NODE_LOCKED|INVALID_STATE/);
+      });
+      await world.until(async () => {
+        await machine.tick();
+        return scenario.isOver(world, node);
+      });
+    }
+    await quiet();
+    await scenario.check(world, node, machine.agents);
+    const after = await world.get(node.uuid);
+    expect(after.reservation).toBeNull();
+    const starts = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['run.started'] }, 10);
+    expect(starts).toHaveLength(1);
+    return wasReached();
+  } finally {
+    await world.close();
+  }
+}
+
+describe('a conductor that dies', () => {
+  for (const scenario of SCENARIOS)
+    for (const when of ['before', 'after'] as const)
+      it(`${when} any write of ${scenario.name}`, { timeout: 120_000 }, async () => {
+        let deaths = 0;
+        for (let deathAt = 1; ; deathAt++) {
+          const died = await liveThrough(scenario, deathAt, when).catch((error: unknown) => {
+            throw new Error(`died ${when} write ${deathAt}`, { cause: error });
+          });
+          if (!died) break;
+          deaths++;
+        }
+        expect(deaths).toBeGreaterThan(5);
+      });
+
+  it('in the middle of a reset never lets it be done twice', async () => {
+    const world = await createWorld();
+    const node = await world.node({ powerState: 'power on' });
+    let resets = 0;
+    const power: PowerInterface = {
+      ...world.drivers.get(node, 'power'),
+      getPowerState: async () => 'power on',
+      reboot: () => {
+        resets++;
+        return never();
+      },
+    };
+    const get = world.drivers.get;
+    const drivers = { ...world.drivers, get: ((n, kind) => (kind === 'power' ? power : get(n, kind))) as typeof get };
+    const first = world.conductor({ drivers });
+    await first.start();
+    await first.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null },
+      request('r'),
+    );
+    await world.until(async () => resets === 1);
+    first.abandon();
+    const second = world.conductor({ drivers, isOnlyProcess: true });
+    await second.start();
+    await world.until(() => finished(world, node));
+    expect(resets).toBe(1);
+    expect((await world.run(node.uuid)).error).toContain('may not be done twice');
+    expect(await world.get(node.uuid)).toMatchObject({ reservation: null, targetPowerState: null });
+    await world.close();
+  });
+});
