@@ -115,6 +115,20 @@ describe('the manager', () => {
     expect(await client.checkPlay({ text: '- ping:' })).toMatchObject({ tasks: [{ module: 'ping' }] });
   });
 
+  it('stopped in the middle of a play, leaves the task to finish, and says so', async () => {
+    const mark = join(folder, 'stopped');
+    const run = (await connect()).runPlay(
+      request(`- shell: "sleep 1 && touch ${mark}"\n- file: {path: ${mark}-2, state: touch}`),
+    );
+    for await (const event of run) {
+      if (event.type === 'task-started') await Promise.all([manager.stop(), run.result.catch(() => {})]);
+    }
+    expect((await run.result).error).toMatchObject({ code: 'MANAGER_LOST' });
+    await until(() => existsSync(mark));
+    expect(existsSync(`${mark}-2`)).toBe(false);
+    manager = await start();
+  });
+
   it('killed in the middle of a play, takes its ssh along and is told of; the next one works', async () => {
     const client = await connect();
     const mark = join(folder, 'mark');

@@ -76,7 +76,6 @@ export const REFUSED_MODULES: Readonly<Record<string, string>> = {
   import_playbook: 'write the plays into one file',
   import_role: 'roles are not supported; write the tasks into the play',
   import_tasks: 'write the tasks into the play',
-  include: 'write the tasks into the play',
   include_role: 'roles are not supported; write the tasks into the play',
   include_tasks: 'write the tasks into the play',
   include_vars: 'write the variables into the play',

@@ -133,6 +133,9 @@ export function runOverLink(run: PlayOverLink): Promise<{ readonly result: PlayR
     );
   }
   function onAbort(): void {
+    // The executor itself ends: the task is left to finish on the target, as when the connection breaks.
+    if ((run.signal.reason as ExecutorError).code === 'MANAGER_LOST')
+      return onBroken(run.signal.reason as ExecutorError);
     link.cancelPlay();
     grace = run.clock.setTimer(CANCEL_GRACE_MS, () =>
       onBroken(new ExecutorError('UNREACHABLE', 'The runtime did not end the task in time.')),

@@ -41,14 +41,14 @@ function makeKey(path: string): string {
 export type Surroundings =
   /** This machine as it is. */
   | 'shared'
-  /** Own host name, own copy of /etc, own /home and /srv: all gone when the sshd is. */
+  /** Own host name, own copy of /etc, own /home, /srv and /dev/shm: all gone when the sshd is. */
   | 'private'
   /** All file systems read-only but the test's own folder. */
   | 'read-only';
 
 const PRIVATE = `set -e; f=$1; shift
 cp -a /etc "$f/etc"; mount --bind "$f/etc" /etc
-mount -t tmpfs tmpfs /home; mount -t tmpfs tmpfs /srv
+for at in /home /srv /dev/shm; do mount -t tmpfs -o mode=0755 tmpfs $at; done; chmod 1777 /dev/shm
 exec "$@"`;
 const READ_ONLY = `set -e; f=$1; shift
 mount --bind "$f" "$f"
