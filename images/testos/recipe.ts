@@ -44,7 +44,7 @@ export const MASKED_UNITS: readonly string[] =
   systemd-networkd-wait-online.service systemd-network-generator.service getty@tty1.service serial-getty@ttyS0.service
   systemd-firstboot.service systemd-journal-flush.service systemd-update-utmp.service systemd-pstore.service
   systemd-binfmt.service systemd-modules-load.service systemd-random-seed.service systemd-udev-settle.service
-  systemd-hostnamed.service systemd-tmpfiles-clean.timer systemd-hwdb-update.service kmod-static-nodes.service
+  systemd-hostnamed.service systemd-sysusers.service systemd-update-utmp-runlevel.service systemd-tmpfiles-clean.timer systemd-hwdb-update.service kmod-static-nodes.service
   dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount
   sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount
   modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service modprobe@efi_pstore.service modprobe@fuse.service
