@@ -15,10 +15,12 @@ const RETRY_MS = 250;
 /** Casts kept while the bus is away; the same cast is kept once. */
 const KEPT_CASTS = 10_000;
 
-/** What a bus does for a client. Nothing here throws; what cannot be sent now is asked for again by `onUp`. */
+/** What a bus does for a client. Nothing here throws; what cannot be sent now is sent again after `onUp`. */
 export interface ClientBus {
-  /** False when the bus is away. With `correlationId` an answer is expected, for at most `ttlMs`. */
-  send(host: string, text: string, options: { correlationId?: string; ttlMs: number }): boolean;
+  /** False when the bus is away. An answer is expected, for at most `ttlMs`; without one the call is sent again. */
+  call(host: string, text: string, options: { correlationId: string; ttlMs: number }): boolean;
+  /** False when the bus is away; `onLost` is called when it went away before it had taken the message. */
+  cast(host: string, text: string, options: { ttlMs: number; onLost(): void }): boolean;
   ring(topic: 'events'): void;
   close(): Promise<void>;
 }
@@ -54,7 +56,13 @@ export function createRpcClient(
 
   const send = (id: string, call: Pending) => {
     const ttlMs = Math.max(1, Math.ceil(call.endsAtMs - clock.monotonicMs()));
-    bus.send(call.host, call.text, { correlationId: id, ttlMs });
+    bus.call(call.host, call.text, { correlationId: id, ttlMs });
+  };
+  const sendCast = (key: string, cast: { host: string; text: string }) => {
+    const keep = () => {
+      if (!isClosed && casts.size < KEPT_CASTS) casts.set(key, cast);
+    };
+    if (!bus.cast(cast.host, cast.text, { ttlMs: DEFAULT_TIMEOUT_MS, onLost: keep })) keep();
   };
   const finish = (id: string): Pending | undefined => {
     const call = pending.get(id);
@@ -101,7 +109,7 @@ export function createRpcClient(
       for (const [id, call] of pending) send(id, call);
       for (const [key, cast] of [...casts]) {
         casts.delete(key);
-        bus.send(cast.host, cast.text, { ttlMs: DEFAULT_TIMEOUT_MS });
+        sendCast(key, cast);
       }
       // Rings may have been missed while the bus was away.
       rung();
@@ -133,9 +141,9 @@ export function createRpcClient(
     },
     cast(host, method, args) {
       checkArgs(method, args);
+      if (isClosed) return;
       const text = JSON.stringify({ method, requestId: random.uuid(), args });
-      if (isClosed || bus.send(host, text, { ttlMs: DEFAULT_TIMEOUT_MS })) return;
-      if (casts.size < KEPT_CASTS) casts.set(`${host} ${method} ${JSON.stringify(args)}`, { host, text });
+      sendCast(`${host} ${method} ${JSON.stringify(args)}`, { host, text });
     },
     ring: (topic) => bus.ring(topic),
     onRing(_topic, listener) {

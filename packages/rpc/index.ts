@@ -3,6 +3,8 @@ export * from './contract.ts';
 export { DEFAULT_TIMEOUT_MS } from './client.ts';
 export { memoryRequestStore } from './dispatcher.ts';
 export type { RequestStore } from './dispatcher.ts';
+export { createAmqpTransport } from './amqp.ts';
+export type { AmqpOptions } from './amqp.ts';
 export { createMemoryTransport } from './memory.ts';
 export * from './placement.ts';
 export { contractHash } from './schemas.ts';

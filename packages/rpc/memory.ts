@@ -36,16 +36,17 @@ export function createMemoryTransport(options: {
       return createRpcClient(options, (events) => {
         clients.add(events);
         return {
-          send(host, text, { correlationId }) {
+          call(host, text, { correlationId }) {
             queueMicrotask(async () => {
               const server = servers.get(host);
-              if (!server) {
-                if (correlationId !== undefined) events.onUnroutable(correlationId);
-                return;
-              }
+              if (!server) return events.onUnroutable(correlationId);
               const answer = await server.handle(text);
-              if (correlationId !== undefined && answer !== undefined) events.onAnswer(correlationId, answer);
+              if (answer !== undefined) events.onAnswer(correlationId, answer);
             });
+            return true;
+          },
+          cast(host, text) {
+            queueMicrotask(() => void servers.get(host)?.handle(text));
             return true;
           },
           ring(topic) {

@@ -11,3 +11,6 @@ export function testHandlers(given: Partial<RpcHandlers>): RpcHandlers {
   const all = Object.fromEntries(Object.keys(METHOD_SCHEMAS).map((method) => [method, refuse(method)]));
   return { ...all, ...given } as unknown as RpcHandlers;
 }
+
+export { startRabbit } from './rabbit-testing.ts';
+export type { TestRabbit } from './rabbit-testing.ts';
