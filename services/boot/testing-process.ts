@@ -44,7 +44,12 @@ for await (const line of createInterface({ input: process.stdin })) {
     log,
     config: order.config,
   });
-  await boot.start();
+  try {
+    await boot.start();
+  } catch (error) {
+    say({ failed: (error as Error).message });
+    process.exit(1);
+  }
   say({ ready: boot.addresses, children: boot.children });
 }
 await boot?.stop();
