@@ -199,12 +199,13 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     const { runId } = connection;
     if (runId === undefined || byRun.get(runId) !== connection) return;
     byRun.delete(runId);
-    lost.set(runId, clock.nowMs());
     if (isStopped) return;
+    lost.set(runId, clock.nowMs());
     queue(connection, async () => {
       await db.write('agent.lost', async (tx) => {
         const run = await tx.runs.get(runId as Run['id']);
-        if (!isOurs(run, connection) || run.segments[run.cursor.segment]?.party !== 'agent') return;
+        if (!isOurs(run, connection)) return void lost.delete(runId);
+        if (run.segments[run.cursor.segment]?.party !== 'agent') return;
         await tx.events.append({
           type: 'agent.lost',
           nodeUuid: run.nodeUuid,

@@ -274,6 +274,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     drivers: registry,
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,
+    nowMs: () => clock.nowMs(),
     wake,
     onEnded: onEndedFromOutside,
   });

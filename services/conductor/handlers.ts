@@ -1,11 +1,11 @@
 /** What the API may ask of this conductor, as `packages/rpc` has it. Work is accepted here and done by the engine. */
-import type { InterfaceKind, JsonObject, Node, PowerTarget } from '@bessemer/core';
+import type { InterfaceKind, JsonObject, Node, PowerTarget, Run } from '@bessemer/core';
 import { coerceError, INTERFACE_KINDS, isServiceError, nextState, ServiceError } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
+import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
-import { configDriveOf } from './agent-arguments.ts';
 import type { DriverTask, ManagementInterface } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { flowOf } from './flows/flows.ts';
@@ -14,7 +14,6 @@ import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
 import { nodeLocked, reserveNode } from './task.ts';
-import type { Run } from '@bessemer/core';
 
 export interface HandlerOptions {
   readonly db: Db;
@@ -25,6 +24,7 @@ export interface HandlerOptions {
   readonly drivers: DriverRegistry;
   readonly configurer: Configurer;
   readonly automatedClean: boolean;
+  readonly nowMs: () => number;
   readonly wake: (runId: string) => void;
   /** A run was ended from outside: its agent is to stop. */
   readonly onEnded: (run: Run) => void;
@@ -162,6 +162,8 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       const asked = await mustGetNode(db.read, nodeUuid);
       const configure = playOf({}, asked.instanceInfo);
       await checkPlay({}, asked.instanceInfo);
+      const drive = await parseConfigDriveInput(configDrive ?? {});
+      if (!drive.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${drive.error.message}`);
       return options.acceptor().accept({
         nodeUuid,
         requestId,
@@ -190,7 +192,6 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
-          await configDriveOf({ read: tx }, node);
         },
       });
     },
@@ -249,6 +250,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         verb: 'inspect',
         event: 'inspect',
         input: {},
+        nodePatch: { inspectionStartedAt: options.nowMs() },
         check: (task, interfaceOf) => {
           if (task.node.maintenance) throw inMaintenance('inspection', task.node);
           interfaceOf('power').validate(task);
@@ -308,7 +310,8 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     async validateDriverInterfaces({ nodeUuid }) {
       const task = await driverTask(nodeUuid);
       const result: ValidationResult = {};
-      for (const kind of INTERFACE_KINDS) result[kind] = validateOne(task, kind);
+      // Ironic leaves vendor out: it has nothing to validate.
+      for (const kind of INTERFACE_KINDS) if (kind !== 'vendor') result[kind] = validateOne(task, kind);
       return result;
     },
     async getBootDevice({ nodeUuid }) {

@@ -301,9 +301,12 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     record: (run, { notes = {}, waitingFor, progress, events = [] }) =>
       own('record', run, async (held) => {
         await append(held, events);
-        const row = waitingFor ? { waitingFor: awaitedRow(held.run, waitingFor) } : {};
-        if (waitingFor || progress || Object.keys(notes).length > 0)
-          await update(held, { notes: { ...held.run.notes, ...notes }, ...row, ...(progress ? { progress } : {}) });
+        const more: RunPatch = {
+          ...(Object.keys(notes).length > 0 ? { notes: { ...held.run.notes, ...notes } } : {}),
+          ...(progress ? { progress } : {}),
+        };
+        if (waitingFor) await wait(held, waitingFor, more);
+        else if (Object.keys(more).length > 0) await update(held, more);
         return held.run;
       }),
   };

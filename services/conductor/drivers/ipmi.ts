@@ -101,6 +101,8 @@ export function bmcAccessOf(node: Node, defaultSuites: readonly string[]): BmcAc
   if (Buffer.byteLength(password) > 20) throw invalid('ipmi_password', 'at most 20 bytes', '(longer)');
   const kg = textOf(node, 'ipmi_hex_kg_key');
   if (kg !== '' && !/^[0-9a-f]{40}$/i.test(kg)) throw invalid('ipmi_hex_kg_key', '40 hexadecimal digits', '[secret]');
+  if (Buffer.from(kg, 'hex').some((byte) => byte > 0x7f))
+    throw invalid('ipmi_hex_kg_key', 'a key of ASCII characters in hexadecimal digits', '[secret]');
   return {
     address,
     port,
@@ -110,7 +112,7 @@ export function bmcAccessOf(node: Node, defaultSuites: readonly string[]): BmcAc
       ? suitesOf([suite], 'driver_info/ipmi_cipher_suite')
       : suitesOf(defaultSuites, 'ipmi.default_cipher_suites'),
     privilege,
-    ...(kg === '' ? {} : { kgKey: new Secret(Buffer.from(kg, 'hex').toString('latin1')) }),
+    ...(kg === '' ? {} : { kgKey: new Secret(Buffer.from(kg, 'hex').toString('ascii')) }),
   };
 }
 

@@ -5,6 +5,9 @@ import { done, failed, type StepHandler, type StepOutcome, type StepTask } from 
 
 /** How often the BMC is asked whether it has done what it was told. */
 export const POWER_POLL_MS = 500;
+/** Many BMCs are done at once: right after an order they are asked more often. */
+const EARLY_POLL_MS = 150;
+const EARLY_MS = 1_500;
 /** An order without effect is given again after this long. */
 const REPEAT_ORDER_MS = 5_000;
 /** A `soft` order that nobody in the machine answers is followed by a hard one after this share of its time. */
@@ -56,7 +59,8 @@ export async function reachPower(
     await task.power.setPowerState(task, target);
     if (orderedAt === undefined) task.emit('power.ordered', { action: target });
   }
-  return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+  const isEarly = task.nowMs - (orderedAt ?? task.nowMs) < EARLY_MS;
+  return { kind: 'wait', for: awaited, checkAfterMs: isEarly ? EARLY_POLL_MS : POWER_POLL_MS };
 }
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

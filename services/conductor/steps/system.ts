@@ -5,7 +5,10 @@ import { savedTime } from './power.ts';
 import { done, failed, type StepHandler } from './step.ts';
 import { NO_WAY_IN, playOf, wayInOf } from './way-in.ts';
 
+/** The first answer is noticed at once; a system that takes minutes is asked less often. */
 const SSH_POLL_MS = 500;
+const SSH_SLOW_POLL_MS = 2_000;
+const SSH_SLOW_AFTER_MS = 90_000;
 
 /** `wait_ssh` */
 export const waitSsh: StepHandler = {
@@ -29,7 +32,7 @@ export const waitSsh: StepHandler = {
         until: bootAt + task.config.conductor.ssh_timeout_ms,
         hint: `The node boots from its disk (address by ${way.source}). Look at its console; an image without an SSH server never answers.`,
       },
-      checkAfterMs: SSH_POLL_MS,
+      checkAfterMs: task.nowMs - bootAt < SSH_SLOW_AFTER_MS ? SSH_POLL_MS : SSH_SLOW_POLL_MS,
     };
   },
 };

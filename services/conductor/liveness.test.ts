@@ -1,0 +1,299 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isTransient, type Node, type PowerState, STATES, type ProvisionState } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
+import type { Conductor } from './conductor.ts';
+import { bmcFailure } from './drivers/errors.ts';
+import type { PowerInterface } from './drivers/interfaces.ts';
+import { VERBS_OF_STATE } from './flows/flows.ts';
+import { createWorld, quiet, request, type World } from './testing.ts';
+
+const never = <T>(): Promise<T> => new Promise<T>(() => {});
+let world: World;
+afterEach(() => world.close());
+
+async function availableNode(conductor: Conductor, patch: Partial<Node> = {}): Promise<Node> {
+  const node = await world.node({ automatedClean: false, ...patch });
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request(`m${node.uuid}`));
+  await world.reaches(node.uuid, 'manageable');
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'provide' }, request(`p${node.uuid}`));
+  return world.reaches(node.uuid, 'available');
+}
+const deploy = (conductor: Conductor, node: Node) =>
+  conductor.handlers.doNodeDeploy(
+    { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+    request(`d${node.uuid}${world.clock.nowMs()}`),
+  );
+/** Drivers whose power button is replaced. */
+function driversWith(power: Partial<PowerInterface>) {
+  const get = world.drivers.get;
+  return {
+    ...world.drivers,
+    get: ((node, kind) => (kind === 'power' ? { ...get(node, 'power'), ...power } : get(node, kind))) as typeof get,
+  };
+}
+
+describe('a session and its leases', () => {
+  beforeEach(async () => {
+    world = await createWorld({ 'conductor.session_ttl_ms': '10000' });
+  });
+
+  it('is waited out in full by another conductor, whose fence then shuts the first one out', async () => {
+    // The first conductor hangs in a call to a BMC; its heartbeats stop.
+    let isHung = false;
+    const hung: Db = {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      write: (name, fn) => (isHung ? never() : world.db.write(name, fn)),
+    };
+    let release = (_state: PowerState): void => {};
+    const drivers = driversWith({ setPowerState: () => new Promise((resolve) => (release = () => resolve())) });
+    const first = world.conductor({ host: 'a', db: hung, drivers });
+    await first.start();
+    const node = await world.node();
+    await first.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'power on', timeoutS: null },
+      request('p'),
+    );
+    await quiet();
+    const before = (await world.get(node.uuid)).reservation!;
+    isHung = true;
+    const second = world.conductor({ host: 'b' });
+    await second.start();
+    const diedAtMs = world.clock.nowMs();
+    const owner = (await world.run(node.uuid)).owner;
+    await world.until(async () => (await world.run(node.uuid)).owner !== owner);
+    expect(world.clock.nowMs() - diedAtMs).toBeGreaterThanOrEqual(7_500);
+    await world.until(async () => (await world.run(node.uuid)).finishedAt !== null);
+    expect(await world.get(node.uuid)).toMatchObject({ powerState: 'power on', reservation: null });
+    expect((await world.run(node.uuid)).fence).toBeGreaterThan(before.fence);
+    // The first one wakes up again: it has lost its session and writes nothing.
+    isHung = false;
+    release('power on');
+    await world.clock.advance(1);
+    expect((await world.run(node.uuid)).state).toBe('done');
+  });
+
+  it('gives no order to a BMC when half of its life is gone', async () => {
+    let isDeaf = false;
+    const deaf: Db = {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      write: (name, fn) => (isDeaf && name === 'conductor.heartbeat' ? never() : world.db.write(name, fn)),
+    };
+    const conductor = world.conductor({ db: deaf });
+    await conductor.start();
+    const node = await world.node();
+    isDeaf = true;
+    await world.clock.advance(8_000);
+    await conductor.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'power on', timeoutS: null },
+      request('p'),
+    );
+    await quiet();
+    const events = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['power.ordered'] }, 5);
+    expect(events).toEqual([]);
+    expect((await world.run(node.uuid)).waitingFor?.hint).toContain('lost touch with the database');
+  });
+
+  it('is followed by another one when it was lost, and the work goes on', async () => {
+    let isDeaf = false;
+    const deaf: Db = {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      write: (name, fn) => (isDeaf && name === 'conductor.heartbeat' ? never() : world.db.write(name, fn)),
+    };
+    const conductor = world.conductor({ db: deaf });
+    await conductor.start();
+    const node = await availableNode(conductor, { driverInfo: { fake_delay_ms: 60_000 } });
+    await deploy(conductor, node);
+    isDeaf = true;
+    await world.clock.advance(13_000);
+    isDeaf = false;
+    await world.reaches(node.uuid, 'active');
+    const taken = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['run.taken_over'] }, 5);
+    expect(taken).toHaveLength(1);
+  });
+});
+
+describe('deadlines', () => {
+  it('no node is ever in a working state without a run that has a deadline and says what is under way', async () => {
+    world = await createWorld();
+    const broken: string[] = [];
+    const look = async (tx: Db['read'], name: string): Promise<void> => {
+      for (const node of await tx.nodes.list({}, { limit: 100 })) {
+        const run = await tx.runs.current(node.uuid);
+        if (!run) {
+          if (isTransient(node.provisionState)) broken.push(`${name}: ${node.provisionState} without a run`);
+          continue;
+        }
+        if (!(run.deadline > run.createdAt)) broken.push(`${name}: no deadline`);
+        if (run.waitingFor === null && run.cursor.attempt === null) broken.push(`${name}: neither waits nor works`);
+        if (run.waitingFor && !(run.waitingFor.until > run.waitingFor.since && run.waitingFor.hint !== ''))
+          broken.push(`${name}: a wait without an end or a hint`);
+        if (isTransient(node.provisionState)) {
+          const verbs: Partial<Record<ProvisionState, readonly string[]>> = VERBS_OF_STATE;
+          if (!verbs[node.provisionState]?.includes(run.verb))
+            broken.push(`${name}: ${run.verb} in ${node.provisionState}`);
+        }
+      }
+    };
+    // Looks at all rows in every single transaction, after its last write.
+    const watched: Db = {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      write: (name, fn) =>
+        world.db.write(name, async (tx) => {
+          const result = await fn(tx);
+          await look(tx, name);
+          return result;
+        }),
+    };
+    const conductor = world.conductor({ db: watched });
+    await conductor.start();
+    const image = { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) };
+    const pretended = await availableNode(conductor, { driverInfo: { fake_delay_ms: 1_000 } });
+    const direct = await availableNode(conductor, { interfaces: { deploy: 'direct' }, instanceInfo: image });
+    await deploy(conductor, pretended);
+    await deploy(conductor, direct);
+    await world.reaches(pretended.uuid, 'active');
+    await conductor.handlers.doNodeTearDown({ nodeUuid: pretended.uuid }, request('u'));
+    await world.reaches(pretended.uuid, 'available');
+    // Nobody ever boots: the deployment ends at its deadline and says why.
+    await world.reaches(direct.uuid, 'deploy failed');
+    expect(broken).toEqual([]);
+  });
+
+  it('end every run whose party never answers', async () => {
+    world = await createWorld();
+    world.depot.answer = () => never();
+    const drivers = driversWith({ getPowerState: async () => 'power off' });
+    const conductor = world.conductor({ drivers });
+    await conductor.start();
+    const node = await availableNode(conductor);
+    await deploy(conductor, node);
+    const failed = await world.reaches(node.uuid, 'deploy failed');
+    expect(failed.lastError).toMatch(/Waited \d+ s for power \(the BMC\).*still says "power off"/);
+  });
+
+  it('are there for every working state that a verb leads to', () => {
+    const unused = ['rescuing', 'rescue wait', 'unrescuing', 'servicing', 'service wait'];
+    const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
+    expect(working.filter((state) => !Object.hasOwn(VERBS_OF_STATE, state)).sort()).toEqual(unused.sort());
+  });
+
+  it('fail a node that is found in a working state without any work', async () => {
+    world = await createWorld();
+    const node = await world.node();
+    await world.db.write('test', (tx) => tx.nodes.processEvent(node.uuid, 'manage', {}));
+    await world.conductor().start();
+    expect(await world.get(node.uuid)).toMatchObject({
+      provisionState: 'enroll',
+      lastError: expect.stringContaining('no work (manage) is recorded'),
+    });
+  });
+});
+
+describe('the queue', () => {
+  it('lets so many work as configured, shows positions, and goes on in order', async () => {
+    world = await createWorld({ 'conductor.max_concurrent_deploy': '2' });
+    const conductor = world.conductor();
+    await conductor.start();
+    const nodes: Node[] = [];
+    for (let i = 0; i < 5; i++) nodes.push(await availableNode(conductor, { driverInfo: { fake_delay_ms: 30_000 } }));
+    for (const node of nodes) await deploy(conductor, node);
+    await quiet();
+    const runs = () => Promise.all(nodes.map((node) => world.run(node.uuid)));
+    expect((await runs()).map((run) => run.waitingFor?.position ?? null)).toEqual([null, null, 1, 2, 3]);
+    expect((await runs()).map((run) => run.state)).toEqual(['running', 'running', 'queued', 'queued', 'queued']);
+    expect(await world.get(nodes[4]!.uuid)).toMatchObject({ provisionState: 'wait call-back', reservation: null });
+    // One that waits can be taken out of the queue.
+    await conductor.handlers.doProvisioningAction({ nodeUuid: nodes[3]!.uuid, action: 'abort' }, request('a'));
+    await world.reaches(nodes[0]!.uuid, 'active');
+    await world.until(async () => (await world.run(nodes[2]!.uuid)).state === 'running');
+    for (const i of [1, 2, 4]) await world.reaches(nodes[i]!.uuid, 'active');
+    const order = (await world.db.read.events.listLast({ types: ['run.finished'] }, 100))
+      .filter((event) => event.data['verb'] === 'deploy' && event.data['outcome'] === 'done')
+      .map((event) => nodes.findIndex((node) => node.uuid === event.nodeUuid));
+    expect(order.at(-1)).toBe(4);
+  });
+
+  it('goes on after its conductor died', async () => {
+    world = await createWorld({ 'conductor.max_concurrent_deploy': '1' });
+    const first = world.conductor();
+    await first.start();
+    const nodes: Node[] = [];
+    for (let i = 0; i < 3; i++) nodes.push(await availableNode(first, { driverInfo: { fake_delay_ms: 5_000 } }));
+    for (const node of nodes) await deploy(first, node);
+    first.abandon();
+    await world.conductor({ isOnlyProcess: true }).start();
+    for (const node of nodes) await world.reaches(node.uuid, 'active');
+  });
+});
+
+describe('power state sync', () => {
+  beforeEach(async () => {
+    world = await createWorld();
+  });
+  const manageable = async (conductor: Conductor) => {
+    const node = await world.node();
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
+    return world.reaches(node.uuid, 'manageable');
+  };
+
+  it('takes over what was changed at the machine and says so', async () => {
+    let state: PowerState = 'power off';
+    const conductor = world.conductor({ drivers: driversWith({ getPowerState: async () => state }) });
+    await conductor.start();
+    const node = await manageable(conductor);
+    state = 'power on';
+    await world.until(async () => (await world.get(node.uuid)).powerState === 'power on', 120_000);
+    const [event] = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.power_state'] }, 1);
+    expect(event?.data).toEqual({ from: 'power off', to: 'power on', cause: 'sync' });
+  });
+
+  it('puts a node whose BMC fails three times into maintenance, and takes it out when it answers', async () => {
+    let isDead = false;
+    const getPowerState = async (): Promise<PowerState> => {
+      if (isDead) throw bmcFailure('the BMC at 192.0.2.9 does not answer.', true);
+      return 'power off';
+    };
+    const conductor = world.conductor({ drivers: driversWith({ getPowerState }) });
+    await conductor.start();
+    const node = await manageable(conductor);
+    isDead = true;
+    const startedAtMs = world.clock.nowMs();
+    await world.until(async () => (await world.get(node.uuid)).maintenance, 600_000);
+    expect(world.clock.nowMs() - startedAtMs).toBeGreaterThan(120_000);
+    expect(await world.get(node.uuid)).toMatchObject({
+      fault: 'power failure',
+      maintenanceReason: expect.stringContaining('does not answer'),
+    });
+    isDead = false;
+    await world.until(async () => !(await world.get(node.uuid)).maintenance, 600_000);
+    expect((await world.get(node.uuid)).fault).toBeNull();
+  });
+
+  it('tries a step again that met a passing trouble, and gives up in words', async () => {
+    let failures = 2;
+    const getPowerState = async (): Promise<PowerState> => {
+      if (failures-- > 0) throw bmcFailure('the BMC at 192.0.2.9 does not answer.', true);
+      return 'power off';
+    };
+    const conductor = world.conductor({ drivers: driversWith({ getPowerState }) });
+    await conductor.start();
+    const node = await manageable(conductor);
+    expect(node.lastError).toBeNull();
+    failures = Number.MAX_SAFE_INTEGER;
+    const other = await world.node();
+    await conductor.handlers.doProvisioningAction({ nodeUuid: other.uuid, action: 'manage' }, request('m2'));
+    await world.until(async () => (await world.get(other.uuid)).lastError !== null);
+    expect(await world.get(other.uuid)).toMatchObject({
+      provisionState: 'enroll',
+      lastError: 'the BMC at 192.0.2.9 does not answer.',
+    });
+  });
+});
