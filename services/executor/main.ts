@@ -2,12 +2,15 @@
  * The executor's manager: `main.ts --socket PATH [--ansible-path DIR] [--collections DIR]... [--idle-seconds N]
  * [--max-connections N] [--runtime-folder DIR]`. Prints `listening PATH` once it does; logs JSON lines on standard error.
  */
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { coerceExecutorError } from '@bessemer/executor-protocol';
 import type { Log } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
-import { serveExecutor } from './manager/server.ts';
+import { prepareSocketFolder, serveExecutor } from './manager/server.ts';
 import { openExecutor } from './open-executor.ts';
 
 function jsonLog(fields: Record<string, unknown> = {}): Log {
@@ -22,6 +25,16 @@ function jsonLog(fields: Record<string, unknown> = {}): Log {
     error: write('error'),
     child: (more) => jsonLog({ ...fields, ...more }),
   };
+}
+
+/** Each manager's key files stand in a folder with its process id. */
+const KEYS = 'keys-';
+
+/** Takes away the key files of managers that were killed. */
+async function removeLeftKeys(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.startsWith(KEYS) && !existsSync(`/proc/${name.slice(KEYS.length)}`))
+      await rm(join(folder, name), { recursive: true, force: true });
 }
 
 /** Runs the manager until SIGTERM or SIGINT. Gives the exit code. */
@@ -47,8 +60,11 @@ export async function main(argv: readonly string[]): Promise<number> {
   const idleSeconds = number('idle-seconds');
   const maxConnections = number('max-connections');
   const log = jsonLog({ part: 'executor' });
+  const folder = await prepareSocketFolder(values.socket);
+  await removeLeftKeys(folder);
   const executor = await openExecutor({
     log,
+    stateDir: join(folder, `${KEYS}${process.pid}`),
     ...(values['ansible-path'] === undefined ? {} : { ansiblePath: values['ansible-path'] }),
     ...(values.collections === undefined ? {} : { collectionPaths: values.collections }),
     ...(values['runtime-folder'] === undefined
@@ -59,7 +75,10 @@ export async function main(argv: readonly string[]): Promise<number> {
       ...(maxConnections === undefined ? {} : { maxConnections }),
     },
   });
-  const server = await serveExecutor(executor, values.socket, log);
+  const server = await serveExecutor(executor, values.socket, log).catch(async (error: unknown) => {
+    await executor.close();
+    throw error;
+  });
   process.stdout.write(`listening ${values.socket}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,6 +152,8 @@ describe('the manager', () => {
     await expect(connect()).rejects.toMatchObject({ code: 'MANAGER_LOST' });
 
     manager = await start();
+    // The killed one's folder for keys is gone as well.
+    expect(readdirSync(join(folder, 'run')).sort()).toEqual(['executor.sock', `keys-${manager.pid}`]);
     const result = await (await connect()).runPlay(request('- ping:')).result;
     expect(result.status).toBe('ok');
     // The task that ran is left to end by itself; none after it begins.

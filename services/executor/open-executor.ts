@@ -14,7 +14,7 @@ export interface OpenExecutorOptions extends ModuleLibraryOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly limits?: Partial<ExecutorLimits>;
-  /** Where key files stand while a login lasts. Default: a folder in the system's temporary one, removed by `close()`. */
+  /** Where key files stand while a login lasts; removed by `close()`. Default: a folder in the system's temporary one. */
   readonly stateDir?: string;
   /** The folder of the runtime's Python files, as a file: URL ending in a slash. Default: beside this service. */
   readonly runtimeFolder?: URL;
@@ -41,7 +41,7 @@ export async function openExecutor(options: OpenExecutorOptions = {}): Promise<E
     ...executor,
     async close() {
       await executor.close();
-      if (options.stateDir === undefined) await rm(stateDir, { recursive: true, force: true });
+      await rm(stateDir, { recursive: true, force: true });
     },
   };
 }

@@ -110,7 +110,7 @@ type Runner = (
 
 /** Runs on a target of its own, made for this one measurement. */
 async function measure(runner: Runner, text: string, roundTripMs: number): Promise<Measured> {
-  const sshd = await startSshd({ surroundings: 'private' });
+  const sshd = await startSshd({ surroundings: 'private', maxSessions: 10 });
   const relay = await startRelay(sshd.port, roundTripMs);
   try {
     return {

@@ -23,11 +23,8 @@ export interface ManagerServer {
 /** Answers held for a caller that does not read; beyond it the caller is dropped. */
 const MAX_UNSENT_BYTES = 128 * 1024 * 1024;
 
-/**
- * Listens on a unix socket, in a folder that is made with mode 0700. Rejects when the folder is open to others, or another
- * manager answers there. A caller that leaves ends none of its plays: the same requestId finds them again.
- */
-export async function serveExecutor(executor: Executor, socketPath: string, log: Log): Promise<ManagerServer> {
+/** Makes the socket's folder with mode 0700. Rejects when it is there and open to others. */
+export async function prepareSocketFolder(socketPath: string): Promise<string> {
   const folder = dirname(socketPath);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode, uid } = await stat(folder);
@@ -35,6 +32,15 @@ export async function serveExecutor(executor: Executor, socketPath: string, log:
     throw new Error(
       `the folder ${folder} of the executor's socket must belong to this account with mode 0700: chmod 0700 ${folder}, or choose another with --socket`,
     );
+  return folder;
+}
+
+/**
+ * Listens on a unix socket, in a folder that is made with mode 0700. Rejects when the folder is open to others, or another
+ * manager answers there. A caller that leaves ends none of its plays: the same requestId finds them again.
+ */
+export async function serveExecutor(executor: Executor, socketPath: string, log: Log): Promise<ManagerServer> {
+  await prepareSocketFolder(socketPath);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);

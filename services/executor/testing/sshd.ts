@@ -64,9 +64,9 @@ function wrapper(surroundings: Surroundings, folder: string): string[] {
   return ['unshare', '--mount', '--uts', '--propagation', 'private', 'sh', '-c', script, 'sh', folder];
 }
 
-/** Starts it and waits until it listens. Needs root. `prepare` is a shell command run inside the surroundings before sshd. */
+/** Starts it and waits until it listens. Needs root. `prepare` is a shell command run inside the surroundings before sshd. One session per connection, unless told. */
 export async function startSshd(
-  options: { readonly surroundings?: Surroundings; readonly prepare?: string } = {},
+  options: { readonly surroundings?: Surroundings; readonly prepare?: string; readonly maxSessions?: number } = {},
 ): Promise<TestSshd> {
   const folder = mkdtempSync(join(tmpdir(), 'bessemer-sshd-'));
   // Other accounts' logins read their authorized keys as themselves.
@@ -79,7 +79,7 @@ export async function startSshd(
   makeKey(file('other-key'));
   writeFileSync(
     file('config'),
-    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${file('host')}\nAuthorizedKeysFile ${file('authorized_keys')}\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nMaxSessions 1\nPidFile none\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n`,
+    `Port ${port}\nListenAddress 127.0.0.1\nHostKey ${file('host')}\nAuthorizedKeysFile ${file('authorized_keys')}\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\nPasswordAuthentication no\nMaxSessions ${options.maxSessions ?? 1}\nPidFile none\nLogLevel VERBOSE\nSubsystem sftp internal-sftp\n`,
   );
   // sshd's folder for privilege separation: Debian makes it when the service starts.
   const madeRunFolder = !existsSync('/run/sshd');
