@@ -110,10 +110,9 @@ export async function startConductorRole(options: ConductorRoleOptions): Promise
         port: config.agent.port,
         tls: identity.tls,
         gateway: conductor.agents,
-        clock,
         log: log.child({ part: 'agents' }),
       });
-      stops.push(() => agents.stop());
+      stops.push(() => agents.close());
     }
     return { stop };
   } catch (error) {

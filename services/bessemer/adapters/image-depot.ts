@@ -1,4 +1,4 @@
-/** The depot as a conductor sees it: an exit belongs to one deployment and is named by the conductor. */
+/** The depot as a conductor sees it: an exit belongs to one run. */
 import type { Progress } from '@bessemer/core';
 import type { ImageDepot } from '@bessemer/conductor';
 import { type Depot, ImageError, type ImageProgress, type ImageStore } from '@bessemer/depot';
@@ -17,42 +17,26 @@ function progressOf(progress: ImageProgress, clock: Clock): Progress {
 
 /** `store` is the depot's own. */
 export function imageDepotOf(depot: Depot, store: ImageStore, clock: Clock): ImageDepot {
-  const exitsOf = (exitId: string) =>
-    store.exits
-      .all()
-      .filter((row) => row.deploymentId === exitId)
-      .map((row) => row.id);
-
   return {
-    ensure: (request, onProgress) =>
+    ensure: ({ source, checksum, diskFormat }, { signal, onProgress }) =>
       depot.ensure({
         source: {
-          href: request.source,
-          ...(request.checksum
-            ? { checksum: request.checksum.hex, checksumAlgorithm: request.checksum.algorithm }
-            : {}),
-          ...(request.diskFormat ? { diskFormat: request.diskFormat } : {}),
+          href: source,
+          ...(checksum ? { checksum: checksum.hex, checksumAlgorithm: checksum.algorithm } : {}),
+          ...(diskFormat ? { diskFormat } : {}),
         },
-        ...(onProgress ? { onProgress: (p: ImageProgress) => onProgress(progressOf(p, clock)) } : {}),
+        signal,
+        onProgress: (progress) => onProgress(progressOf(progress, clock)),
       }),
-    async openExit({ exitId, imageId }) {
-      const opened = depot.openExit({ imageId, deploymentId: exitId });
+    async openExit({ imageId, runId }) {
+      const opened = depot.openExit({ imageId, deploymentId: runId });
       const image = store.images.get(imageId);
       if (!image) throw new ImageError('NOT_FOUND', `image ${imageId} left the store while its exit was opened`);
-      return {
-        baseUrl: opened.baseUrl,
-        exitId: opened.exitId,
-        token: opened.token,
-        sizeBytes: image.sizeBytes,
-        mapSha256: image.mapSha256,
-      };
+      return { ...opened, sizeBytes: image.sizeBytes, mapSha256: image.mapSha256 };
     },
     async closeExit(exitId) {
-      for (const open of exitsOf(exitId)) depot.closeExit(open);
-    },
-    async exitStats(exitId) {
-      const stats = exitsOf(exitId).map((open) => depot.exitStats(open)?.bytesServed ?? 0);
-      return stats.length === 0 ? undefined : { servedBytes: stats.reduce((sum, bytes) => sum + bytes, 0) };
+      const stats = depot.closeExit(exitId);
+      return stats && { servedBytes: stats.bytesServed };
     },
   };
 }
