@@ -13,7 +13,6 @@ export class CommandFailed extends Error {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly input?: string;
-  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**

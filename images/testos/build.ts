@@ -44,15 +44,12 @@ export async function buildTestImage(options: BuildDeps & { variant: TestImageVa
     if (process.getuid?.() !== 0) throw new Error('building the test image needs root: it installs Debian packages');
     phase(`installing ${versions.length} Debian packages`);
     const exclude = ['doc', 'man', 'locale', 'i18n'].map((dir) => `--dpkgopt=path-exclude=/usr/share/${dir}/*`);
-    await command(
-      [
-        ...['mmdebstrap', '--quiet', '--mode=root', '--variant=minbase', `--include=${packages.join(',')}`],
-        ...['--aptopt=APT::Install-Recommends "false"', '--aptopt=Acquire::Languages "none"', ...exclude],
-        ...[SUITE, join(folder, 'root.tar'), apt.sourcesPath],
-      ],
+    await command([
       // The image gets an initramfs of its own: Debian's would be made for nothing.
-      { env: { ...process.env, INITRD: 'No' } },
-    );
+      ...['env', 'INITRD=No', 'mmdebstrap', '--quiet', '--mode=root', '--variant=minbase'],
+      ...[`--include=${packages.join(',')}`, '--aptopt=APT::Install-Recommends "false"'],
+      ...['--aptopt=Acquire::Languages "none"', ...exclude, SUITE, join(folder, 'root.tar'), apt.sourcesPath],
+    ]);
     phase('compressing the installed system');
     await command(['zstd', '-q', '-1', '--rm', join(folder, 'root.tar')]);
     return { packages: versions };
