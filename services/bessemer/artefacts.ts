@@ -1,6 +1,6 @@
 /** Kernel and ramdisk that machines boot into: the operator's, or the ones built from this source tree, with the agent in it. */
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, symlink } from 'node:fs/promises';
+import { copyFile, link, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock, Log } from '@bessemer/ports';
 
@@ -11,14 +11,16 @@ export interface Artefacts {
   readonly initrd: string;
 }
 
-async function place(folder: string, name: string, target: string): Promise<void> {
-  if (!existsSync(target))
+/** The boot service gives out regular files of its own folder only: a link to another place would be refused. */
+async function place(folder: string, name: string, source: string): Promise<void> {
+  if (!existsSync(source))
     throw new Error(
-      `${target} does not exist: boot.kernel and boot.ramdisk must name files that this service can read`,
+      `${source} does not exist: boot.kernel and boot.ramdisk must name files that this service can read`,
     );
-  await rm(join(folder, `${name}.part`), { force: true });
-  await symlink(target, join(folder, `${name}.part`));
-  await rename(join(folder, `${name}.part`), join(folder, name));
+  const part = join(folder, `${name}.part`);
+  await rm(part, { force: true });
+  await link(await realpath(source), part).catch(() => copyFile(source, part));
+  await rename(part, join(folder, name));
 }
 
 /**
