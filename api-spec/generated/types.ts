@@ -905,6 +905,8 @@ export interface components {
             way_in?: {
                 address?: string;
                 port?: number;
+                user?: string;
+                source?: string;
                 host_key?: components["schemas"]["Text"];
             } | null;
         };

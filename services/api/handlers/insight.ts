@@ -2,6 +2,7 @@
 import {
   asRunId,
   formatTime,
+  isJsonObject,
   isTransient,
   type JsonObject,
   type Node,
@@ -15,6 +16,12 @@ import { stateName } from '../views/node.ts';
 
 const EVENTS_PER_RUN = 10_000;
 
+/** How to log in to the deployed system, and which host key it was told to show. */
+function wayIn(node: Node): JsonObject | null {
+  const { way_in: way, agent_ssh_host_key: hostKey } = node.driverInternalInfo;
+  return isJsonObject(way) ? { ...way, host_key: typeof hostKey === 'string' ? hostKey : null } : null;
+}
+
 export const getTimeline: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const { read } = services.db;
@@ -25,7 +32,6 @@ export const getTimeline: Handler = async (request, services) => {
   if (wanted && run?.nodeUuid !== node.uuid)
     throw new ServiceError('RUN_NOT_FOUND', `Run ${wanted} of node ${node.uuid} could not be found.`);
   const events = run ? await read.events.listAfter(undefined, { runId: run.id }, EVENTS_PER_RUN) : [];
-  const way = run?.notes['way_in'];
   return ok({
     node_uuid: node.uuid,
     run: run
@@ -44,7 +50,7 @@ export const getTimeline: Handler = async (request, services) => {
       seconds: p.seconds,
       detail: p.detail,
     })),
-    way_in: way === undefined ? null : way,
+    way_in: wayIn(node),
   });
 };
 
