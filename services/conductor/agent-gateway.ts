@@ -54,6 +54,8 @@ interface Connection {
   runId: string | undefined;
   link: AgentLink | undefined;
   progressAtMs: number;
+  /** When the agent was heard last, ms since the epoch. */
+  heardAtMs: number;
   timer: Timer | undefined;
   /** Effects that wait for the database run one after the other. */
   chain: Promise<void>;
@@ -200,7 +202,8 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     if (runId === undefined || byRun.get(runId) !== connection) return;
     byRun.delete(runId);
     if (isStopped) return;
-    lost.set(runId, clock.nowMs());
+    // A machine that lost its power may have been back on the network for a while when its silence is noticed.
+    lost.set(runId, connection.heardAtMs);
     queue(connection, async () => {
       await db.write('agent.lost', async (tx) => {
         const run = await tx.runs.get(runId as Run['id']);
@@ -228,6 +231,7 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         runId: undefined,
         link: undefined,
         progressAtMs: Number.NEGATIVE_INFINITY,
+        heardAtMs: clock.nowMs(),
         timer: undefined,
         chain: Promise.resolve(),
       };
@@ -244,7 +248,10 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         );
       };
       tick();
-      channel.onMessage((message) => feed(connection, { kind: 'text', text: message }));
+      channel.onMessage((message) => {
+        connection.heardAtMs = clock.nowMs();
+        feed(connection, { kind: 'text', text: message });
+      });
       channel.onClose((reason) => closed(connection, reason));
     },
     link: (runId) => byRun.get(runId)?.link,

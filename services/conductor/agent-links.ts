@@ -13,7 +13,7 @@ export interface AgentLink {
 
 export interface AgentLinks {
   link(runId: string): AgentLink | undefined;
-  /** When the last link of the run was lost, ms since the epoch; undefined while one is open or when none is known. */
+  /** When the agent of a link that is lost was heard last, ms since the epoch; undefined while one is open or when none is known. */
   lostAt(runId: string): number | undefined;
   /** Sends an order to the run's agent; false when there is no link. */
   order(runId: string, message: SessionOrder): boolean;

@@ -1,6 +1,6 @@
 /**
- * The lease on a node and the writes of a run. Every write here is one transaction that first looks whether the run is still
- * ours; `Gone` says that it is not, and then nothing was written.
+ * The lease on a node and the writes of a run. Every write here is one transaction that begins by naming the run's fence: the
+ * database refuses an old one (STALE_FENCE), `Gone` says that the run has ended, and then nothing was written.
  *
  * A node is reserved while a conductor works on it and free while it rests in a wait state (`wait call-back`, `clean wait`,
  * `inspect wait`), as Ironic's clients expect; the run's own fence guards the run all the time.
@@ -13,7 +13,7 @@ import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
 
-/** The run has ended or belongs to somebody else: whoever worked on it stops. */
+/** The run has ended: whoever worked on it stops. */
 export class Gone extends Error {}
 
 /** What a call of a step leaves to be written with its outcome. */
@@ -87,14 +87,16 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     node: Node;
   }
 
-  /** Runs `fn` on the rows as they are now. @throws Gone when the run is no longer the one that the caller worked on. */
+  /**
+   * Runs `fn` on the rows as they are now. The first write names the fence that the caller worked under: whoever was given up in
+   * the meantime ends here. @throws Gone when the run has ended, STALE_FENCE when somebody else goes on with it.
+   */
   function own<T>(name: string, run: Run, fn: (held: Held) => Promise<T>): Promise<T> {
     return db.write(`run.${name}`, async (tx) => {
-      const fresh = await tx.runs.get(run.id);
+      const row = await tx.runs.get(run.id);
       const node = await tx.nodes.get(run.nodeUuid);
-      if (!fresh || !node || fresh.finishedAt !== null || fresh.owner !== session.id || fresh.fence !== run.fence)
-        throw new Gone(`run ${run.id} is not ours any more`);
-      return fn({ tx, run: fresh, node });
+      if (!row || !node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
+      return fn({ tx, run: await tx.runs.update(run.id, run.fence, {}), node });
     });
   }
   const update = async (held: Held, patch: RunPatch): Promise<void> => {

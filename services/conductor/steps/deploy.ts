@@ -38,7 +38,7 @@ export const createFinish = (depot: ImageDepot): StepHandler => ({
 /** `tear_down`: the instance is forgotten. */
 export const tearDown: StepHandler = {
   async run(task) {
-    const { agent_ssh_host_key: _, ...internal } = task.node.driverInternalInfo;
+    const { agent_ssh_host_key: _, way_in: __, ...internal } = task.node.driverInternalInfo;
     task.patchNode({
       instanceUuid: null,
       instanceName: null,

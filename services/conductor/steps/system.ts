@@ -22,6 +22,7 @@ export const waitSsh: StepHandler = {
     if (await task.ssh.answers(way.address, way.port)) {
       task.emit('ssh.answered', { address: way.address, port: way.port });
       task.note({ wayIn: { ...way } });
+      task.patchNode({ driverInternalInfo: { ...task.node.driverInternalInfo, way_in: { ...way } } });
       return done;
     }
     return {

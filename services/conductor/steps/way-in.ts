@@ -12,6 +12,9 @@ export interface WayIn {
   readonly source: 'network_data' | 'dhcp' | 'extra.address';
 }
 
+/** The account that Debian's cloud images and ours put the keys into; instance_info/ssh_user names another one. */
+const DEFAULT_USER = 'debian';
+
 /** The first fixed address of OpenStack's network_data. */
 function fixedAddress(networkData: unknown): string | undefined {
   if (!isJsonObject(networkData) || !Array.isArray(networkData['networks'])) return undefined;
@@ -22,7 +25,7 @@ function fixedAddress(networkData: unknown): string | undefined {
 
 /** network_data's address, else the DHCP lease of a port that boots, else `extra.address`; undefined when nobody knows one. */
 export async function wayInOf(db: Pick<Db, 'read'>, node: Node, ports: readonly Port[]): Promise<WayIn | undefined> {
-  const user = typeof node.instanceInfo['ssh_user'] === 'string' ? node.instanceInfo['ssh_user'] : 'root';
+  const user = typeof node.instanceInfo['ssh_user'] === 'string' ? node.instanceInfo['ssh_user'] : DEFAULT_USER;
   const port = Number(node.instanceInfo['ssh_port'] ?? 22);
   const drive = await configDriveOf(db, node);
   const fixed = fixedAddress(drive.networkData);
