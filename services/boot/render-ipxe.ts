@@ -47,7 +47,8 @@ export function renderIpxe(plan: BootPlan, chainUrl: string): string {
 
 /**
  * Boot from disk. `exit 1` leaves iPXE with a failure, at which both firmwares go on to the next entry of their boot
- * order: after `exit 0` UEFI takes the boot for done and shows its menu.
+ * order: after `exit 0` UEFI takes the boot for done and shows its menu. On UEFI the next entries may be the same NIC's
+ * others (IPv6, HTTP boot): the machine then asks once more, or waits for DHCPv6, before its disk has its turn.
  */
 export function renderLocal(mac: string): string {
   return script([`echo bessemer: no network boot was ordered for ${macAddress(mac)}, booting from disk`, 'exit 1']);
