@@ -4,6 +4,9 @@ import { spawnSync } from 'node:child_process';
 const root = new URL('..', import.meta.url).pathname;
 const bin = (name: string) => `${root}node_modules/.bin/${name}`;
 
+// Tools with a `#!/usr/bin/env node` line are to run under the project's own Node.
+const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env['PATH'] ?? ''}` };
+
 const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: string[]]> = [
   ['generated state diagram', process.execPath, 'tools/gen-states.ts', '--check'],
   ['generated configuration sample', process.execPath, 'tools/gen-config.ts', '--check'],
@@ -17,7 +20,7 @@ const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: str
 const failed: string[] = [];
 for (const [what, command, ...args] of STEPS) {
   console.log(`check: ${what}`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
   if (status !== 0) failed.push(what);
 }
 console.log(failed.length === 0 ? 'check: all is well' : `check: not well: ${failed.join(', ')}`);

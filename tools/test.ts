@@ -7,9 +7,12 @@ import { spawnSync } from 'node:child_process';
 const root = new URL('..', import.meta.url).pathname;
 const vitest = `${root}node_modules/.bin/vitest`;
 
+// Tools with a `#!/usr/bin/env node` line are to run under the project's own Node.
+const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env['PATH'] ?? ''}` };
+
 const STAGES: ReadonlyArray<readonly [what: string, command: string, ...args: string[]]> = [
   ['checks and unit tests', process.execPath, 'tools/check.ts'],
-  ['images for the machines', process.execPath, 'images/main.ts', 'all'],
+  ['images for the machines', process.execPath, 'tools/images.ts'],
   ['integration: real peers', vitest, 'run', '--project', 'integration'],
   ['end to end: real machines', vitest, 'run', '--project', 'e2e'],
 ];
@@ -18,7 +21,7 @@ const startedMs = Date.now();
 for (const [what, command, ...args] of STAGES) {
   const stageMs = Date.now();
   console.log(`\n== ${what}`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env });
   console.log(`== ${what}: ${status === 0 ? 'passed' : 'FAILED'} in ${Math.round((Date.now() - stageMs) / 1000)} s`);
   if (status !== 0) {
     process.exitCode = 1;

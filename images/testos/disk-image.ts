@@ -10,7 +10,7 @@ const MIB = 1 << 20;
 const SECTOR = 512;
 const ESP_MIB = 8;
 const BIOS_BOOT = '21686148-6449-6E6F-744E-656564454649';
-const EFI_SYSTEM = 'C12A7328-F81F-11D2-BA4B-00C93EC93B4B';
+const EFI_SYSTEM = 'C12A7328-F81F-11D2-BA4B-00A0C93EC93B';
 const LINUX_ROOT_X64 = '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709';
 
 const GRUB_MODULES = ['part_gpt', 'ext2', 'search', 'search_label', 'normal', 'linux', 'configfile', 'boot'];
