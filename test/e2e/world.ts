@@ -57,7 +57,10 @@ export interface World {
     node: string,
   ): Promise<Array<{ type: string; data: Record<string, unknown>; run_id: string | null; at: string }>>;
   /** Resolves with the first event of the node, from the oldest on, that fits. */
-  waitForEvent(node: string, fits: (event: { type: string; data: Record<string, unknown> }) => boolean): Promise<void>;
+  waitForEvent(
+    node: string,
+    fits: (event: { type: string; data: Record<string, unknown>; at: string }) => boolean,
+  ): Promise<void>;
   /** Resolves when `why` says so. */
   waitForWhy(node: string, fits: (why: Record<string, never>) => boolean): Promise<void>;
   /** Registers a lab server and brings it to `available`. */
