@@ -61,6 +61,7 @@ export const REQUIRED_MODULES: readonly string[] = [
   'nvme',
   'sd_mod',
   'efivarfs',
+  'vfat',
 ];
 
 /** The compressed ramdisk at zstd-19, kernel apart. */
