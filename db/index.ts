@@ -6,5 +6,6 @@ export type { OpenOptions } from './engines/options.ts';
 export { openPostgres } from './engines/postgres.ts';
 export { openSqlite } from './engines/sqlite.ts';
 export { openDatabase } from './open.ts';
+export { requestStore } from './request-store.ts';
 export { isSecretField, MASK } from './secrets.ts';
 export type { SecretKey, SecretKeys } from './secrets.ts';

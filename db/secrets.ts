@@ -2,7 +2,8 @@
  * Encryption at rest: AES-256-GCM, as `v1:keyId:nonce:ciphertext+tag` in base64url. The node's id and the name of the field
  * are associated data, so that a ciphertext moved to another row or column does not open.
  */
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { isJsonObject } from '@bessemer/core';
 import type { Json, JsonObject } from '@bessemer/core';
 import type { Random } from '@bessemer/ports';
@@ -62,18 +63,19 @@ export interface Cipher {
 
 /** @throws RangeError for a key that is not 32 bytes or an id that is not of the stated form. */
 export function createCipher(keys: SecretKeys, random: Random): Cipher {
-  const known = new Map<string, Uint8Array>();
+  const known = new Map<string, KeyObject>();
   for (const { keyId, key } of [keys, ...(keys.old ?? [])]) {
     if (!/^[A-Za-z0-9_-]{1,32}$/.test(keyId))
       throw new RangeError(`the id of a secret key must be 1 to 32 letters, digits, - or _, not "${keyId}"`);
     if (key.length !== 32) throw new RangeError(`secret key ${keyId} has ${key.length} bytes; it must have 32`);
-    if (!known.has(keyId)) known.set(keyId, key);
+    if (!known.has(keyId)) known.set(keyId, createSecretKey(key));
   }
+  const currentKey = known.get(keys.keyId)!;
   const associated = (owner: string, field: string) => Buffer.from(`${owner}\n${field}`);
 
   const seal = (plain: string, owner: string, field: string): string => {
     const nonce = random.bytes(12);
-    const cipher = createCipheriv('aes-256-gcm', keys.key, nonce).setAAD(associated(owner, field));
+    const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(associated(owner, field));
     const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
   };

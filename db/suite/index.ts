@@ -2,12 +2,14 @@
 import { describe } from 'vitest';
 import { describeEventsAndTransactions } from './events.suite.ts';
 import type { MakeDb } from './fixtures.ts';
+import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
   describe(`repositories on ${engine}`, () => {
     describeNodes(make);
+    describeLifeCycle(make);
     describeOthers(make);
     describeEventsAndTransactions(make);
   });

@@ -50,6 +50,8 @@ export async function createAmqpTransport(options: AmqpOptions): Promise<RpcTran
   /** The connection that is up, and the one channel on which this process asks and rings. */
   let model: ChannelModel | undefined;
   let asking: ConfirmChannel | undefined;
+  /** Correlation ids of messages that came back, until they are confirmed. */
+  const returned = new Set<string>();
   let isClosed = false;
 
   async function openAsking(on: ChannelModel): Promise<void> {
@@ -62,7 +64,8 @@ export async function createAmqpTransport(options: AmqpOptions): Promise<RpcTran
     });
     channel.on('return', (message) => {
       const id: unknown = message.properties.correlationId;
-      if (typeof id === 'string') for (const client of clients) client.onUnroutable(id);
+      // Comes before the confirmation.
+      if (typeof id === 'string') returned.add(id);
     });
     await channel.assertExchange(ringExchange, 'fanout', { durable: false });
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
@@ -164,19 +167,20 @@ export async function createAmqpTransport(options: AmqpOptions): Promise<RpcTran
       return createRpcClient(options, (events) => {
         clients.add(events);
         return {
-          call(host, text, { correlationId, ttlMs }) {
+          send(host, text, { correlationId, wantsAnswer, ttlMs }, done) {
             const properties = {
               mandatory: true,
-              replyTo: REPLY_TO,
               correlationId,
               expiration: String(ttlMs),
               contentType: 'application/json',
+              ...(wantsAnswer ? { replyTo: REPLY_TO } : {}),
             };
-            return publish(asking, '', queueOf(host), text, properties, () => events.onUnroutable(correlationId));
-          },
-          cast(host, text, { ttlMs, onLost }) {
-            const properties = { expiration: String(ttlMs), contentType: 'application/json' };
-            return publish(asking, '', queueOf(host), text, properties, onLost);
+            return publish(asking, '', queueOf(host), text, properties, (isConfirmed) => {
+              const isReturned = returned.delete(correlationId);
+              // Refused on a channel that lives: nothing else would have it sent again.
+              const isRefused = !isConfirmed && asking !== undefined;
+              done(isReturned || isRefused ? 'unroutable' : isConfirmed ? 'taken' : 'lost');
+            });
           },
           ring: (topic) => void publish(asking, ringExchange, '', topic, {}, () => {}),
           async close() {
@@ -196,20 +200,18 @@ export async function createAmqpTransport(options: AmqpOptions): Promise<RpcTran
   };
 }
 
-/** False when there is no channel; `onLost` when the broker did not confirm. */
+/** False when there is no channel; otherwise `done` tells whether the broker has confirmed. */
 function publish(
   channel: ConfirmChannel | undefined,
   exchange: string,
   key: string,
   text: string,
   properties: Parameters<ConfirmChannel['publish']>[3],
-  onLost: () => void,
+  done: (isConfirmed: boolean) => void,
 ): boolean {
   if (!channel) return false;
   try {
-    channel.publish(exchange, key, Buffer.from(text), properties, (error: unknown) => {
-      if (error) onLost();
-    });
+    channel.publish(exchange, key, Buffer.from(text), properties, (error: unknown) => done(!error));
     return true;
   } catch {
     // The channel has been closed and its event has not come yet.

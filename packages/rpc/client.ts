@@ -10,36 +10,51 @@ import { parseAnswer } from './messages.ts';
 import { checkArgs, checkResult } from './schemas.ts';
 
 export const DEFAULT_TIMEOUT_MS = 30_000;
-/** How long to wait before asking again for a host that nobody listened for. */
-const RETRY_MS = 250;
-/** Casts kept while the bus is away; the same cast is kept once. */
+/** How long to wait before trying a host again that nobody listened for; doubled each time. */
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 2_000;
+/** A bell that could not be delivered for so long is of no use any more: who comes later looks at the rows. */
+const CAST_LIFE_MS = 600_000;
+/** Casts kept while they cannot be delivered. */
 const KEPT_CASTS = 10_000;
 
-/** What a bus does for a client. Nothing here throws; what cannot be sent now is sent again after `onUp`. */
+/** What became of a message: the bus took it, nobody listens for its host, or the bus went away (or refused) before it took it. */
+export type Delivery = 'taken' | 'unroutable' | 'lost';
+
+/** What a bus does for a client. Nothing here throws. */
 export interface ClientBus {
-  /** False when the bus is away. An answer is expected, for at most `ttlMs`; without one the call is sent again. */
-  call(host: string, text: string, options: { correlationId: string; ttlMs: number }): boolean;
-  /** False when the bus is away; `onLost` is called when it went away before it had taken the message. */
-  cast(host: string, text: string, options: { ttlMs: number; onLost(): void }): boolean;
+  /**
+   * Sends to a host, to be thrown away after `ttlMs`. `done` is called once, later, unless the answer is false: the bus is away.
+   * What was not taken is sent again by the client, at the latest after `onUp`.
+   */
+  send(
+    host: string,
+    text: string,
+    options: { correlationId: string; wantsAnswer: boolean; ttlMs: number },
+    done: (delivery: Delivery) => void,
+  ): boolean;
   ring(topic: 'events'): void;
   close(): Promise<void>;
 }
 export interface ClientBusEvents {
   onAnswer(correlationId: string, text: string): void;
-  /** Nobody listens for the host of this call at the moment. */
-  onUnroutable(correlationId: string): void;
   /** The bus is there, or there again. */
   onUp(): void;
   onRing(topic: 'events'): void;
 }
 
-interface Pending {
+/** A message on its way: a call until its answer, a cast until the bus has taken it. */
+interface Message {
   readonly host: string;
   readonly text: string;
-  readonly method: RpcMethod;
+  readonly wantsAnswer: boolean;
   readonly endsAtMs: number;
-  readonly timeout: Timer;
+  retryMs: number;
   retry: Timer | undefined;
+}
+interface Pending extends Message {
+  readonly method: RpcMethod;
+  readonly timeout: Timer;
   resolve(result: Json): void;
   reject(error: unknown): void;
 }
@@ -50,19 +65,40 @@ export function createRpcClient(
 ): RpcClient {
   const { clock, random, log } = ports;
   const pending = new Map<string, Pending>();
-  const casts = new Map<string, { host: string; text: string }>();
+  const casts = new Map<string, Message & { readonly key: string; isWaiting: boolean }>();
   const listeners = new Set<() => void>();
   let isClosed = false;
 
-  const send = (id: string, call: Pending) => {
-    const ttlMs = Math.max(1, Math.ceil(call.endsAtMs - clock.monotonicMs()));
-    bus.call(call.host, call.text, { correlationId: id, ttlMs });
+  const isOn = (id: string) => pending.has(id) || casts.has(id);
+  const send = (id: string, message: Message, done: (delivery: Delivery) => void) => {
+    const ttlMs = Math.max(1, Math.ceil(message.endsAtMs - clock.monotonicMs()));
+    const { host, text, wantsAnswer } = message;
+    if (!bus.send(host, text, { correlationId: id, wantsAnswer, ttlMs }, done)) done('lost');
   };
-  const sendCast = (key: string, cast: { host: string; text: string }) => {
-    const keep = () => {
-      if (!isClosed && casts.size < KEPT_CASTS) casts.set(key, cast);
-    };
-    if (!bus.cast(cast.host, cast.text, { ttlMs: DEFAULT_TIMEOUT_MS, onLost: keep })) keep();
+  /** Tries again after a while what is still wanted then. */
+  const retry = (id: string, message: Message, again: () => void) => {
+    if (message.retry || !isOn(id)) return;
+    message.retry = clock.setTimer(message.retryMs, () => {
+      message.retry = undefined;
+      if (isOn(id)) again();
+    });
+    message.retryMs = Math.min(message.retryMs * 2, LAST_RETRY_MS);
+  };
+  const sendCall = (id: string, call: Pending): void =>
+    send(id, call, (delivery) => {
+      // What was lost is sent again when the bus is up.
+      if (delivery === 'unroutable') retry(id, call, () => sendCall(id, call));
+    });
+  const sendCast = (id: string): void => {
+    const cast = casts.get(id);
+    if (!cast) return;
+    if (clock.monotonicMs() >= cast.endsAtMs) return void casts.delete(id);
+    cast.isWaiting = false;
+    send(id, cast, (delivery) => {
+      cast.isWaiting = true;
+      if (delivery === 'taken') casts.delete(id);
+      else if (delivery === 'unroutable') retry(id, cast, () => sendCast(id));
+    });
   };
   const finish = (id: string): Pending | undefined => {
     const call = pending.get(id);
@@ -97,20 +133,9 @@ export function createRpcClient(
         call.reject(error);
       }
     },
-    onUnroutable(id) {
-      const call = pending.get(id);
-      if (call && !call.retry)
-        call.retry = clock.setTimer(RETRY_MS, () => {
-          call.retry = undefined;
-          send(id, call);
-        });
-    },
     onUp() {
-      for (const [id, call] of pending) send(id, call);
-      for (const [key, cast] of [...casts]) {
-        casts.delete(key);
-        sendCast(key, cast);
-      }
+      for (const [id, call] of pending) sendCall(id, call);
+      for (const id of [...casts.keys()]) sendCast(id);
       // Rings may have been missed while the bus was away.
       rung();
     },
@@ -132,18 +157,32 @@ export function createRpcClient(
           reject(new ServiceError('TEMPORARY_FAILURE', message, { context }));
         });
         const endsAtMs = clock.monotonicMs() + timeoutMs;
-        const call: Pending = { host, text, method, endsAtMs, timeout, retry: undefined, resolve, reject };
+        const message = { host, text, wantsAnswer: true, endsAtMs, retryMs: FIRST_RETRY_MS, retry: undefined };
+        const call: Pending = { ...message, method, timeout, resolve, reject };
         pending.set(id, call);
-        send(id, call);
+        sendCall(id, call);
       });
       // checkResult has compared it with the contract of this method.
       return result as never;
     },
     cast(host, method, args) {
       checkArgs(method, args);
-      if (isClosed) return;
-      const text = JSON.stringify({ method, requestId: random.uuid(), args });
-      sendCast(`${host} ${method} ${JSON.stringify(args)}`, { host, text });
+      const key = `${host} ${method} ${JSON.stringify(args)}`;
+      // The same bell that still waits to be delivered will do.
+      if (isClosed || casts.size >= KEPT_CASTS) return;
+      for (const waiting of casts.values()) if (waiting.isWaiting && waiting.key === key) return;
+      const id = random.uuid();
+      casts.set(id, {
+        key,
+        host,
+        text: JSON.stringify({ method, requestId: random.uuid(), args }),
+        wantsAnswer: false,
+        endsAtMs: clock.monotonicMs() + CAST_LIFE_MS,
+        retryMs: FIRST_RETRY_MS,
+        retry: undefined,
+        isWaiting: false,
+      });
+      sendCast(id);
     },
     ring: (topic) => bus.ring(topic),
     onRing(_topic, listener) {
@@ -156,6 +195,8 @@ export function createRpcClient(
       isClosed = true;
       for (const id of [...pending.keys()])
         finish(id)?.reject(new ServiceError('TEMPORARY_FAILURE', 'The service is being stopped.'));
+      for (const cast of casts.values()) cast.retry?.cancel();
+      casts.clear();
       listeners.clear();
       await bus.close();
     },

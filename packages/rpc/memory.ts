@@ -36,17 +36,13 @@ export function createMemoryTransport(options: {
       return createRpcClient(options, (events) => {
         clients.add(events);
         return {
-          call(host, text, { correlationId }) {
+          send(host, text, { correlationId }, done) {
             queueMicrotask(async () => {
               const server = servers.get(host);
-              if (!server) return events.onUnroutable(correlationId);
-              const answer = await server.handle(text);
+              done(server ? 'taken' : 'unroutable');
+              const answer = await server?.handle(text);
               if (answer !== undefined) events.onAnswer(correlationId, answer);
             });
-            return true;
-          },
-          cast(host, text) {
-            queueMicrotask(() => void servers.get(host)?.handle(text));
             return true;
           },
           ring(topic) {

@@ -227,6 +227,26 @@ export function describeTransport(
       expect(await woken.promise).toBe(RUN);
     });
 
+    it('delivers a cast to a conductor that comes later, once', async () => {
+      const { transport, passTime } = await start();
+      const client = await clientOf(transport);
+      client.cast('late', 'wakeRun', { runId: RUN });
+      await passTime(100);
+      const woken: string[] = [];
+      const isWoken = Promise.withResolvers<void>();
+      await serve(transport, 'late', {
+        wakeRun: async ({ runId }) => {
+          woken.push(runId);
+          isWoken.resolve();
+        },
+        injectNmi: async () => null,
+      });
+      await passTime(1_000);
+      await isWoken.promise;
+      await client.call('late', 'injectNmi', { nodeUuid: NODE }, { requestId: 'r' });
+      expect(woken).toEqual([RUN]);
+    });
+
     it('finishes what is under way before a server is closed, and fails what is pending when a client is', async () => {
       const { transport } = await start();
       const gate = Promise.withResolvers<void>();
