@@ -1,4 +1,4 @@
-import { ServiceError } from '@bessemer/core';
+import { asNodeId, asRunId, ServiceError } from '@bessemer/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from './testing.ts';
 
@@ -191,6 +191,19 @@ describe('changing nodes', () => {
     expect((await patch(ident, [{ op: 'remove', path: '/power_interface' }])).json['power_interface']).toBe('fake');
   });
 
+  it('never reaches what all objects inherit', async () => {
+    const ident = name();
+    await create({ name: ident, extra: {} });
+    for (const operation of [
+      { op: 'add', path: '/extra/__proto__/polluted', value: 'yes' },
+      { op: 'remove', path: '/extra/__proto__/toString' },
+      { op: 'replace', path: '/extra/constructor/name', value: 'x' },
+    ])
+      expect((await patch(ident, [operation])).status).toBe(400);
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    expect(Object.hasOwn(Object.prototype, 'toString')).toBe(true);
+  });
+
   it('takes maintenance as text', async () => {
     const ident = name();
     await create({ name: ident });
@@ -241,11 +254,38 @@ describe('deleting nodes', () => {
     await api.request('PUT', `/v1/nodes/${ident}/maintenance`, { body: { reason: 'gone' } });
     expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(204);
   });
+
+  it('ends the work on a node in maintenance, so that its place is free for others', async () => {
+    const ident = name();
+    const nodeUuid = asNodeId(String((await create({ name: ident })).json['uuid']));
+    const session = (await api.db.read.conductors.list())[0]!.session;
+    const id = asRunId('77777777-7777-4777-8777-777777777777');
+    await api.db.write('run', async (tx) => {
+      const { fence } = (await tx.nodes.reserve(nodeUuid, session, 'c1', 'deploy'))!;
+      const rest = { id, nodeUuid, verb: 'deploy', state: 'running', input: {}, segments: [] } as const;
+      await tx.runs.create({ ...rest, deadline: 1e15, owner: session, fence, requestId: 'r' });
+      await tx.nodes.release(nodeUuid, fence);
+    });
+    await api.request('PUT', `/v1/nodes/${ident}/maintenance`, { body: { reason: 'gone' } });
+    expect((await api.request('DELETE', `/v1/nodes/${ident}`)).status).toBe(204);
+    expect(await api.db.read.runs.get(id)).toMatchObject({ state: 'aborted', error: 'The node was deleted.' });
+    expect(await api.db.read.runs.listUnfinished()).toEqual([]);
+  });
 });
 
 describe('moving nodes', () => {
   const provision = (ident: string, body: object, version = 115) =>
     api.request('PUT', `/v1/nodes/${ident}/states/provision`, { body, version });
+
+  it('takes two requests for two, also when a client sends one id along with both', async () => {
+    const headers = { 'X-OpenStack-Request-Id': 'req-of-the-whole-operation' };
+    const before = api.callIds.length;
+    for (const target of ['power off', 'power on'])
+      await api.request('PUT', '/v1/nodes/first/states/power', { body: { target }, headers });
+    const ids = api.callIds.slice(before);
+    expect(new Set(ids).size).toBe(2);
+    expect(ids.every((id) => id.startsWith('req-of-the-whole-operation/'))).toBe(true);
+  });
 
   it('asks the conductor of the node and says where to look', async () => {
     const moved = await provision('first', { target: 'manage' });

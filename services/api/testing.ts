@@ -38,6 +38,8 @@ export interface TestApi {
   readonly url: string;
   readonly db: Db;
   readonly calls: RecordedCall[];
+  /** The request id of each call. */
+  readonly callIds: string[];
   /** What the conductor answers next to a method; a ServiceError is thrown. */
   answer(method: keyof RpcMethods, result: unknown): void;
   /** One request; JSON in and out. `version` is N of 1.N, or a header's text. */
@@ -70,10 +72,12 @@ export async function startApi(
     tx.conductors.heartbeat({ session, hostname: 'c1', conductorGroup: '', drivers: [FAKE_DRIVER] }, hour),
   );
   const calls: RecordedCall[] = [];
+  const callIds: string[] = [];
   const answers = new Map<string, unknown>();
   const rpc: RpcClient = {
-    async call(host, method, args) {
+    async call(host, method, args, { requestId }) {
       calls.push({ host, method, args });
+      callIds.push(requestId);
       const result = answers.get(method) ?? { runId: null };
       if (result instanceof ServiceError) throw result;
       return result as never;
@@ -100,6 +104,7 @@ export async function startApi(
     url,
     db,
     calls,
+    callIds,
     answer: (method, result) => void answers.set(method, result),
     async request(method, path, { body, version = 115, headers = {} } = {}) {
       const response = await fetch(`${url}${path}`, {

@@ -260,7 +260,7 @@ function checkProtection(now: Node, patch: { protected?: boolean; retired?: bool
 export const deleteNode: Handler = async (request, services) => {
   const ident = request.params['node']!;
   const found = await findNode(request, ident, services);
-  await services.db.write('delete node', async (tx) => {
+  const ended = await services.db.write('delete node', async (tx) => {
     const node = await tx.nodes.get(found.uuid);
     if (!node) throw nodeNotFound(ident);
     if (node.reservation)
@@ -280,9 +280,26 @@ export const deleteNode: Handler = async (request, services) => {
         'INVALID_STATE',
         `Can not delete node "${node.uuid}" while it is in provision state "${node.provisionState}". Valid provision states to perform deletion are: "('manageable', 'enroll', 'adopt failed', 'available')", or set the node into maintenance mode`,
       );
+    // Runs outlive their node: one that nobody can go on with would hold its place among the simultaneous deployments for ever.
+    const run = await tx.runs.current(node.uuid);
+    if (run) {
+      const error = 'The node was deleted.';
+      const finishedAt = services.clock.nowMs();
+      await tx.runs.update(run.id, run.fence, { state: 'aborted', error, waitingFor: null, finishedAt });
+      await tx.events.append({
+        type: 'run.finished',
+        nodeUuid: node.uuid,
+        runId: run.id,
+        severity: 'warning',
+        data: { verb: run.verb, outcome: 'aborted', error },
+      });
+    }
     await tx.events.append({ type: 'node.deleted', nodeUuid: node.uuid, runId: null, data: { name: node.name } });
     await tx.nodes.remove(node.uuid);
+    return run;
   });
+  const host = ended && conductorFor(found, await readConductors(services));
+  if (ended && host) services.rpc.cast(host, 'wakeRun', { runId: ended.id });
   return noContent;
 };
 

@@ -64,7 +64,8 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   for (const part of path.slice(0, -1)) {
     const next: Json | undefined = Array.isArray(at)
       ? at[index(part, at.length - 1)]
-      : isJsonObject(at)
+      : // What every object inherits is no part of the document: `__proto__` would lead to all objects of the process.
+        isJsonObject(at) && Object.hasOwn(at, part)
         ? at[part]
         : undefined;
     if (next === undefined || next === null || typeof next !== 'object')
