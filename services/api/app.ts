@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { ServiceError } from '@bessemer/core';
 import Koa from 'koa';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Authenticator } from './auth.ts';
+import { checkLocalCaller, type Authenticator } from './auth.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
@@ -30,6 +30,9 @@ export interface Api {
 /** A request id that a client sent along, else one of ours. */
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
+
+/** How long clients may take to finish when the service stops. */
+const STOP_PATIENCE_MS = 2_000;
 
 /** Builds the API. It starts nothing by itself. */
 export function createApi(options: ApiOptions): Api {
@@ -69,6 +72,8 @@ export function createApi(options: ApiOptions): Api {
       );
     }
     const { operation, params } = match;
+    if (options.authenticator.strategy === 'noauth')
+      checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
     if (!operation.isPublic) await options.authenticator.check(ctx.get('Authorization') || undefined);
     if (minor < operation.since)
       throw new ServiceError(
@@ -91,7 +96,9 @@ export function createApi(options: ApiOptions): Api {
         query,
         body,
         minor,
-        requestId,
+        // Clients send one id along with all requests of an operation, and the bus answers a repeated id with its first answer:
+        // "off" and "on" of one operation are two calls.
+        requestId: `${requestId}/${random.uuid()}`,
         base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
         header: (name) => ctx.get(name) || undefined,
         signal: AbortSignal.any([gone.signal, stopping.signal]),
@@ -187,7 +194,10 @@ export function createApi(options: ApiOptions): Api {
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
+      // A stream whose reader has stopped reading, or half a request, would keep the service from ending.
+      const timer = clock.setTimer(STOP_PATIENCE_MS, () => server?.closeAllConnections());
       await closed;
+      timer.cancel();
     },
   };
 }

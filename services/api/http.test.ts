@@ -1,4 +1,7 @@
-import { seededRandom } from '@bessemer/ports/testing';
+import { once } from 'node:events';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { basicAuthentication, hashPassword } from './auth.ts';
 import { isTooDeep } from './http/body.ts';
@@ -222,5 +225,44 @@ describe('http_basic', () => {
     expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
     expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
     await closed.stop();
+  });
+});
+
+describe('noauth', () => {
+  /** The status for a request with these headers, as a browser's page could send it. */
+  const ask = (headers: Record<string, string>) =>
+    new Promise<number>((resolve, reject) => {
+      get(`${api.url}/v1/nodes`, { headers, agent: false }, (response) => {
+        response.resume();
+        resolve(response.statusCode!);
+      }).on('error', reject);
+    });
+
+  it('answers this machine only, not a name that was made to lead here', async () => {
+    const port = new URL(api.url).port;
+    for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, '[::1]', 'LOCALHOST'])
+      expect(await ask({ host })).toBe(200);
+    for (const host of [`rebound.example:${port}`, '127.0.0.1.rebound.example', 'a b'])
+      expect(await ask({ host })).toBe(403);
+  });
+
+  it('refuses what a foreign page sends', async () => {
+    expect(await ask({ origin: 'http://localhost:3000' })).toBe(200);
+    for (const origin of ['https://foreign.example', 'null']) expect(await ask({ origin })).toBe(403);
+  });
+});
+
+describe('stopping', () => {
+  it('does not wait for ever for a client that sends half a request', async () => {
+    const clock = new ManualClock();
+    const other = await startApi({ clock });
+    const socket = connect(Number(new URL(other.url).port), '127.0.0.1');
+    const closed = once(socket, 'close');
+    socket.write('POST /v1/nodes HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{');
+    await once(socket, 'connect');
+    await fetch(`${other.url}/v1/nodes`);
+    const stopped = other.stop();
+    await clock.advance(2_000);
+    await Promise.all([stopped, closed]);
   });
 });
