@@ -1,0 +1,141 @@
+/** What a command gives, written in the format that was asked for. */
+import { CliError } from '../errors.ts';
+import { dumps, Float, str, type Value } from './python.ts';
+import { listTable, oneTable } from './table.ts';
+
+/** Several objects under column heads, or one object as fields and values. */
+export type Output =
+  | { readonly kind: 'list'; readonly heads: readonly string[]; readonly rows: readonly (readonly Value[])[] }
+  | { readonly kind: 'one'; readonly pairs: readonly (readonly [string, Value])[] };
+
+export const LIST_FORMATS = ['csv', 'json', 'table', 'value', 'yaml'] as const;
+export const ONE_FORMATS = ['json', 'shell', 'table', 'value', 'yaml'] as const;
+export type Format = (typeof LIST_FORMATS)[number] | (typeof ONE_FORMATS)[number];
+
+export interface FormatOptions {
+  readonly format: Format;
+  readonly columns: readonly string[];
+  /** Most columns of a table; 0: no limit. */
+  readonly maxWidth: number;
+  readonly printEmpty: boolean;
+  readonly noIndent: boolean;
+  readonly quote: 'all' | 'minimal' | 'none' | 'nonnumeric';
+  readonly prefix: string;
+  readonly sortColumns: readonly string[];
+  readonly isDescending: boolean;
+}
+
+const isNumber = (value: Value): value is number | bigint | Float =>
+  typeof value === 'number' || typeof value === 'bigint' || value instanceof Float;
+
+function csvCell(value: Value, quote: FormatOptions['quote']): string {
+  const text = value === null ? '' : str(value);
+  const isSpecial = /[",\r\n]/.test(text);
+  if (quote === 'none') return text.replace(/([",\\\r\n])/g, '\\$1');
+  if (quote === 'all' || isSpecial || (quote === 'nonnumeric' && !isNumber(value) && typeof value !== 'boolean'))
+    return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '""')}"`;
+  return text;
+}
+
+/** A scalar as YAML writes it; quoted whenever it could be read as something else. */
+function yamlScalar(value: Value): string {
+  if (value === null) return 'null';
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  if (typeof value !== 'string') return str(value);
+  if (/^[A-Za-z_/][\w./+ -]*$/.test(value) && !/^(?:y|n|yes|no|true|false|on|off|null)$|\s$/i.test(value)) return value;
+  return /[\p{Cc}\u0085\u2028\u2029]/u.test(value) ? JSON.stringify(value) : `'${value.replaceAll("'", "''")}'`;
+}
+
+function yamlLines(value: Value): string[] {
+  if (Array.isArray(value))
+    return value.length === 0
+      ? ['[]']
+      : value.flatMap((v) => {
+          const [first, ...rest] = yamlLines(v);
+          return [`- ${first}`, ...rest.map((l) => `  ${l}`)];
+        });
+  if (value === null || typeof value !== 'object' || value instanceof Float) return [yamlScalar(value)];
+  const entries = Object.entries(value as Record<string, Value>).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return ['{}'];
+  return entries.flatMap(([k, v]) => {
+    const lines = yamlLines(v);
+    const isNested = typeof v === 'object' && v !== null && !(v instanceof Float) && Object.keys(v).length > 0;
+    if (!isNested) return [`${yamlScalar(k)}: ${lines[0]}`];
+    return [`${yamlScalar(k)}:`, ...lines.map((l) => (Array.isArray(v) ? l : `  ${l}`))];
+  });
+}
+
+function compare(a: Value, b: Value): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  const [x, y] = isNumber(a) && isNumber(b) ? [Number(str(a)), Number(str(b))] : [str(a), str(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** Which of `names` are asked for, in the object's own order. */
+function chosen(names: readonly string[], wanted: readonly string[]): number[] {
+  const all = names.map((_, i) => i);
+  if (wanted.length === 0) return all;
+  const indexes = all.filter((i) => wanted.includes(names[i]!));
+  if (indexes.length === 0)
+    throw new CliError(
+      `No recognized column names in ${wanted.join(', ')}. Recognized columns are ${names.join(', ')}.`,
+    );
+  return indexes;
+}
+
+/**
+ * Writes an output as text, with a line end.
+ * @throws CliError when none of the wanted columns exists.
+ */
+export function formatOutput(output: Output, options: FormatOptions): string {
+  const table = { maxWidth: options.maxWidth, printEmpty: options.printEmpty };
+  const indent = options.noIndent ? undefined : 2;
+  if (output.kind === 'one') {
+    const indexes = chosen(
+      output.pairs.map(([k]) => k),
+      options.columns,
+    );
+    const pairs = indexes.map((i) => output.pairs[i]!);
+    switch (options.format) {
+      case 'json':
+        return `${dumps(Object.fromEntries(pairs), indent)}\n`;
+      case 'value':
+        return pairs.map(([, v]) => `${str(v)}\n`).join('');
+      case 'shell':
+        return pairs
+          .map(([k, v]) => {
+            const name = k.toLowerCase().replace(/[ :-]/g, '_');
+            return `${options.prefix}${name}="${str(v).replaceAll('"', '\\"')}"\n`;
+          })
+          .join('');
+      case 'yaml':
+        return pairs.map(([k, v]) => `${yamlLines({ [k]: v }).join('\n')}\n`).join('');
+      default:
+        return oneTable(pairs, table);
+    }
+  }
+  const sortBy = options.sortColumns.map((c) => output.heads.indexOf(c)).filter((i) => i >= 0);
+  const sign = options.isDescending ? -1 : 1;
+  const sorted =
+    sortBy.length === 0
+      ? output.rows
+      : output.rows.toSorted((a, b) => sign * (sortBy.map((i) => compare(a[i]!, b[i]!)).find((c) => c !== 0) ?? 0));
+  const indexes = chosen(output.heads, options.columns);
+  const heads = indexes.map((i) => output.heads[i]!);
+  const rows = sorted.map((row) => indexes.map((i) => row[i]!));
+  switch (options.format) {
+    case 'json':
+      return `${dumps(
+        rows.map((row) => Object.fromEntries(row.map((v, i) => [heads[i]!, v]))),
+        indent,
+      )}\n`;
+    case 'value':
+      return rows.map((row) => `${row.map(str).join(' ')}\n`).join('');
+    case 'csv':
+      return [heads, ...rows].map((row) => `${row.map((v) => csvCell(v, options.quote)).join(',')}\n`).join('');
+    case 'yaml':
+      return `${yamlLines(rows.map((row) => Object.fromEntries(row.map((v, i) => [heads[i]!, v])))).join('\n')}\n`;
+    default:
+      return listTable(heads, rows, table);
+  }
+}
