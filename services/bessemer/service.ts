@@ -3,8 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Api, basicAuthentication, createApi, noAuthentication } from '@bessemer/api';
 import { type Boot, type BootNetwork, createBoot, createDbDirectory } from '@bessemer/boot';
-import { type Config, type JsonObject, ServiceError } from '@bessemer/core';
-import { type Db, openDatabase } from '@bessemer/db';
+import { type Config, ServiceError } from '@bessemer/core';
+import { type Db, openDatabase, requestStore } from '@bessemer/db';
 import type { Clock, Datagrams, Log, Random } from '@bessemer/ports';
 import { createAmqpTransport, createMemoryTransport, type RpcTransport } from '@bessemer/rpc';
 import { prepareArtefacts } from './artefacts.ts';
@@ -53,12 +53,6 @@ function networkOf(config: Config): BootNetwork | undefined {
   };
 }
 
-/** First answers to request ids, kept in the database. */
-const requestStoreOf = (db: Db) => ({
-  get: (requestId: string) => db.read.requests.get(requestId),
-  put: (requestId: string, answer: JsonObject) => db.write('request', (tx) => tx.requests.put(requestId, answer)),
-});
-
 /** One service of the given roles. Parts start in order and stop in the reverse one. */
 export function createService(options: ServiceOptions): Service {
   const { config, roles, clock, random, log } = options;
@@ -67,7 +61,7 @@ export function createService(options: ServiceOptions): Service {
   const has = (role: Role) => roles.includes(role);
 
   async function openTransport(db: Db): Promise<RpcTransport> {
-    const common = { clock, random, log: log.child({ part: 'rpc' }), requests: requestStoreOf(db) };
+    const common = { clock, random, log: log.child({ part: 'rpc' }), requests: requestStore(db) };
     const url = config.amqp.url;
     const isScaled = url.reveal() !== '';
     if (!isScaled && !(has('api') && has('conductor')))
