@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 export interface Bundle {
   readonly path: string;
@@ -10,6 +10,20 @@ export interface Bundle {
   /** Lower-case hex. */
   readonly sha256: string;
 }
+
+/**
+ * Loads Node's HTTP by `require`. An `import` of it reads every export, also the lazy one that brings in all of undici: that
+ * doubles the agent's start, seconds on a slow machine.
+ */
+const requiredHttp: Plugin = {
+  name: 'required-http',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:https?$/ }, ({ path }) => ({ path, namespace: 'required' }));
+    bundler.onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path.slice('node:'.length))});`,
+    }));
+  },
+};
 
 /** Writes the bundle to `outFile` (an `.mjs`). The same sources give the same bytes. */
 export async function bundleAgent({ outFile }: { outFile: string }): Promise<Bundle> {
@@ -25,6 +39,7 @@ export async function bundleAgent({ outFile }: { outFile: string }): Promise<Bun
     logLevel: 'error',
     // ws asks for these native helpers and goes without them.
     define: { 'process.env.WS_NO_BUFFER_UTIL': '"1"', 'process.env.WS_NO_UTF_8_VALIDATE': '"1"' },
+    plugins: [requiredHttp],
     external: ['bufferutil', 'utf-8-validate'],
     // ws is CommonJS: its `require` of Node's own modules needs one.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
