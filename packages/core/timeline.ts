@@ -51,6 +51,7 @@ const MARKS: readonly Mark[] = [
   },
   { phase: 'reboot', matches: on('boot.ordered', (e) => e.data['device'] === 'disk'), detail: () => 'from disk' },
   { phase: 'first ssh', matches: on('ssh.answered'), detail: (e) => text(e, 'address', 'port') },
+  { phase: 'configure', matches: on('step.started', (e) => e.data['step'] === 'configure'), detail: () => 'playbook' },
   { phase: 'configured', matches: on('configure.done'), detail: (e) => `${text(e, 'ok')} tasks` },
   { phase: 'finished', matches: on('run.finished'), detail: (e) => text(e, 'outcome', 'error') },
 ];
