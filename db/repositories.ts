@@ -251,6 +251,8 @@ export interface ConductorRepository {
   heartbeat(session: Omit<ConductorSession, 'expiresAt' | 'startedAt'>, ttlMs: number): Promise<boolean>;
   /** Ends a session at once: its leases are free for others. */
   end(session: SessionId): Promise<void>;
+  /** Ends every session of that host but the one given: for who knows that their processes are gone. */
+  endOthers(hostname: string, session: SessionId): Promise<void>;
   /** All sessions, dead ones of the last day included, newest per host name. */
   list(): Promise<Array<ConductorSession & { alive: boolean }>>;
   get(session: SessionId): Promise<(ConductorSession & { alive: boolean }) | undefined>;

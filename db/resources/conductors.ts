@@ -32,6 +32,14 @@ const heartbeat = statement((b) =>
 const end = statement((b) =>
   b.knex('conductor_sessions').where('session', param('session')).whereNull('ended_at').update({ ended_at: b.now() }),
 );
+const endOthers = statement((b) =>
+  b
+    .knex('conductor_sessions')
+    .where('hostname', param('hostname'))
+    .whereNot('session', param('session'))
+    .whereNull('ended_at')
+    .update({ ended_at: b.now() }),
+);
 const columns = (b: Builder) => [
   'session',
   'hostname',
@@ -71,6 +79,9 @@ export function createConductorRepository({ sql }: Context): ConductorRepository
     },
     async end(session) {
       await sql.run(end, { session });
+    },
+    async endOthers(hostname, session) {
+      await sql.run(endOthers, { hostname, session });
     },
     async list() {
       const newest = new Map<string, ConductorSession & { alive: boolean }>();

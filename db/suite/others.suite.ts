@@ -223,6 +223,28 @@ export function describeOthers(make: MakeDb): void {
       expect((await db.read.conductors.get(b))?.alive).toBe(false);
       expect(await db.read.conductors.get(newSession())).toBeUndefined();
     });
+
+    it('ends the earlier lives of a host, and of no other', async () => {
+      const { db } = t;
+      const [first, second, elsewhere, now] = [newSession(), newSession(), newSession(), newSession()];
+      const beat = (session: typeof now, hostname: string) =>
+        db.write('test', (tx) =>
+          tx.conductors.heartbeat({ session, hostname, conductorGroup: '', drivers: [] }, 60_000),
+        );
+      for (const [session, host] of [
+        [first, 'mine'],
+        [second, 'mine'],
+        [elsewhere, 'other'],
+        [now, 'mine'],
+      ] as const)
+        await beat(session, host);
+      await db.write('test', (tx) => tx.conductors.endOthers('mine', now));
+      const lives = await Promise.all(
+        [first, second, elsewhere, now].map(async (session) => (await db.read.conductors.get(session))?.alive),
+      );
+      expect(lives).toEqual([false, false, true, true]);
+      expect(await beat(second, 'mine')).toBe(false);
+    });
   });
 
   describe('boots', () => {

@@ -97,9 +97,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       return taken;
     },
     async endOwnPast() {
-      for (const past of await db.read.conductors.list())
-        if (past.hostname === session.host && past.session !== session.id && past.alive)
-          await db.write('conductor.end-past', (tx) => tx.conductors.end(past.session));
+      await db.write('conductor.end-past', (tx) => tx.conductors.endOthers(session.host, session.id));
     },
     async failStranded() {
       const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
