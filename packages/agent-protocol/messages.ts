@@ -10,6 +10,7 @@
  */
 import type { JsonObject } from './check.ts';
 import type { Inventory } from './inventory.ts';
+import type { DiskIdentity } from './steps.ts';
 
 /** Versions of this protocol that this code speaks. */
 export const PROTOCOL_VERSIONS = { min: 1, max: 1 } as const;
@@ -41,6 +42,8 @@ export interface StepError {
   readonly code: string;
   /** One sentence that says what was wrong, where, and what to do. */
   readonly message: string;
+  /** The disk that the run had chosen by then: a later boot of the run takes that one or none. */
+  readonly disk?: DiskIdentity;
 }
 
 /** What the agent remembers of its work: the truth about the segment it holds. Lost only with the agent's process. */

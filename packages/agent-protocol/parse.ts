@@ -17,6 +17,7 @@ import {
   type Result,
 } from './check.ts';
 import { checkInventory } from './inventory.ts';
+import { checkDiskIdentity } from './steps.ts';
 import type {
   AgentJournal,
   AgentMessage,
@@ -49,7 +50,11 @@ const versions: Check<VersionRange> = (value, path) => {
   return range;
 };
 
-const stepError: Check<StepError> = object<StepError>({ code: identifier, message: sentence });
+const stepError: Check<StepError> = object<StepError>({
+  code: identifier,
+  message: sentence,
+  disk: optional(checkDiskIdentity),
+});
 
 const journal: Check<AgentJournal> = object<AgentJournal>({
   state: oneOf('idle', 'running', 'held', 'failed', 'done', 'cancelled'),

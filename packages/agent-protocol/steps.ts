@@ -113,6 +113,8 @@ export interface ImageReference {
 export interface WriteImageArgs {
   readonly image: ImageReference;
   readonly rootDeviceHints?: RootDeviceHints;
+  /** The disk that an earlier boot of this run chose: it is taken again, or none. */
+  readonly disk?: DiskIdentity;
 }
 export interface WriteImageResult {
   readonly disk: DiskIdentity;
@@ -239,6 +241,7 @@ const STEP_CHECKS: { readonly [K in AgentStepName]: Check<StepArgs[K]> } = {
       mapSha256: sha256Hex,
     }),
     rootDeviceHints: optional(hints),
+    disk: optional(checkDiskIdentity),
   }),
   configdrive: object<ConfigDriveArgs>({
     configDrive: object<ConfigDriveArgs['configDrive']>({

@@ -1,7 +1,7 @@
 /** The arguments of an agent's steps, made from node, request and what earlier steps have left, each time a segment is sent. */
 import type { Json, JsonObject, Node, Run } from '@bessemer/core';
-import { isJsonObject, ServiceError } from '@bessemer/core';
-import type { ConfigDriveArgs, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
+import { coerceError, isJsonObject, ServiceError } from '@bessemer/core';
+import type { ConfigDriveArgs, DiskIdentity, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
 import type { Db } from '@bessemer/db';
 import { type ConfigDrive, parseConfigDriveInput } from '@bessemer/image-format';
 import { readyImageOf } from './image-orders.ts';
@@ -27,10 +27,21 @@ export const hostnameOf = (node: Node): string => {
   return typeof shown === 'string' && shown !== '' ? shown : (node.name ?? node.uuid);
 };
 
-/** instance_info wins over properties, as in Ironic. */
-export function rootDeviceHintsOf(node: Node): RootDeviceHints | undefined {
-  const hints = node.instanceInfo['root_device'] ?? node.properties['root_device'];
-  return isJsonObject(hints) && Object.keys(hints).length > 0 ? (hints as RootDeviceHints) : undefined;
+/**
+ * instance_info wins over properties, as in Ironic; an empty object says nothing. Hints that cannot be read are no licence to
+ * take any disk. @throws INVALID_PARAMETER.
+ */
+export function rootDeviceHintsOf(node: Pick<Node, 'instanceInfo' | 'properties'>): RootDeviceHints | undefined {
+  for (const place of ['instanceInfo', 'properties'] as const) {
+    const hints = node[place]['root_device'] ?? {};
+    if (!isJsonObject(hints))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `${place === 'properties' ? place : 'instance_info'}/root_device must be an object of root device hints, such as {"serial": "..."}.`,
+      );
+    if (Object.keys(hints).length > 0) return hints as RootDeviceHints;
+  }
+  return undefined;
 }
 
 /** What the node's config drive says: the request's, completed with what every one has. @throws INVALID_PARAMETER. */
@@ -49,10 +60,11 @@ export async function configDriveOf(db: Pick<Db, 'read'>, node: Node): Promise<C
   };
 }
 
-/** The disk that write_image chose, once it is known. */
-function diskOf(run: Run): JsonObject {
+/** The disk that the run has chosen, once it is known: by what write_image gave, or by what it said when it failed. */
+function diskOf(run: Run): { disk?: DiskIdentity } {
   const written = (run.notes['results'] as JsonObject | undefined)?.['write_image'];
-  return isJsonObject(written) && isJsonObject(written['disk']) ? { disk: written['disk'] } : {};
+  const disk = (isJsonObject(written) ? written['disk'] : undefined) ?? run.notes['rootDisk'];
+  return isJsonObject(disk) ? { disk: disk as unknown as DiskIdentity } : {};
 }
 
 export function createAgentArguments(options: AgentArgumentsOptions): AgentArguments {
@@ -60,10 +72,13 @@ export function createAgentArguments(options: AgentArgumentsOptions): AgentArgum
 
   async function writeImage(run: Run, node: Node): Promise<WriteImageArgs> {
     const image = readyImageOf(run.notes)!;
-    const reference = await depot.openExit({ imageId: image.imageId, runId: run.id });
+    const reference = await depot.openExit({ imageId: image.imageId, runId: run.id }).catch((error: unknown) => {
+      const why = coerceError(error).message;
+      throw new ServiceError('INVALID_STATE', `The image cannot be offered to the node: ${why}`, { cause: error });
+    });
     if (exitIdOf(run.notes) !== reference.exitId) await writer.record(run, { notes: { exitId: reference.exitId } });
     const hints = rootDeviceHintsOf(node);
-    return { image: reference, ...(hints ? { rootDeviceHints: hints } : {}) };
+    return { image: reference, ...(hints ? { rootDeviceHints: hints } : {}), ...diskOf(run) };
   }
   async function configDrive(run: Run, node: Node): Promise<ConfigDriveArgs> {
     const drive = await configDriveOf(db, node);
@@ -88,7 +103,7 @@ export function createAgentArguments(options: AgentArgumentsOptions): AgentArgum
       case 'configdrive':
         return (await configDrive(run, node)) as unknown as JsonObject;
       case 'prepare_boot':
-        return diskOf(run);
+        return diskOf(run) as JsonObject;
       default:
         return {} satisfies Record<string, Json>;
     }

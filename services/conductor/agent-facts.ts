@@ -65,7 +65,10 @@ function stepFacts(
     case 'failed':
       return {
         ...NOTHING,
-        notes: { agentSegment: { ...note, error: { step: message.step, ...message.data } } as unknown as Json },
+        notes: {
+          agentSegment: { ...note, error: { step: message.step, ...message.data } } as unknown as Json,
+          ...(message.data.disk ? { rootDisk: message.data.disk as unknown as Json } : {}),
+        },
         events: [
           {
             type: 'step.failed',
