@@ -279,7 +279,8 @@ describe('downloads', () => {
       'redirects to where images cannot be read from',
     );
     expect(await said('/redirect/http%3A%2F%2F169.254.169.254%2Flatest')).toContain('FORBIDDEN_SOURCE');
-    expect(await said('/redirect/http%3A%2F%2Flocalhost%3A1%2Fx')).toContain('FORBIDDEN_SOURCE');
+    for (const host of ['localhost', '[::]', '0.0.0.0', '[::ffff:127.0.0.1]'])
+      expect(await said(`/redirect/${encodeURIComponent(`http://${host}:1/x`)}`)).toContain('FORBIDDEN_SOURCE');
     await server.close();
     expect(await said('/disk.raw')).toContain('UNREACHABLE');
     expect(await failure(depot, { href: 'http://169.254.169.254/latest', checksum })).toContain('FORBIDDEN_SOURCE');

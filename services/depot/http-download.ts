@@ -40,7 +40,9 @@ const BLOCK_BYTES = 64 * 1024;
 const LINK_LOCAL = new BlockList();
 LINK_LOCAL.addSubnet('169.254.0.0', 16);
 LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
+// The unspecified addresses lead to the machine itself.
 LINK_LOCAL.addSubnet('0.0.0.0', 8);
+LINK_LOCAL.addAddress('::', 'ipv6');
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8);
 LOOPBACK.addAddress('::1', 'ipv6');
