@@ -74,7 +74,7 @@ export async function mustGetNode(repositories: Pick<Repositories, 'nodes'>, uui
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
   const { db, clock, config, session, writer, drivers } = options;
-  const keyOf = (request: WorkRequest): string => `${request.method}:${request.requestId}`;
+  const keyOf = (request: WorkRequest): string => `${request.method}:${request.nodeUuid}:${request.requestId}`;
 
   async function endCurrent(tx: Repositories, node: Node, reason: string): Promise<Run | undefined> {
     const run = await tx.runs.current(node.uuid);

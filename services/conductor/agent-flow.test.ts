@@ -161,6 +161,74 @@ describe('a deployment through the agent', () => {
     expect((await world.run(node.uuid)).notes['restarts']).toBe(1);
   });
 
+  it('takes no renewal of an address for a machine that begins again', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    agent.cut();
+    await world.db.write('test', (tx) =>
+      tx.events.append({ type: 'boot.dhcp', nodeUuid: node.uuid, runId: null, data: { mac: MAC, message: 'ack' } }),
+    );
+    await world.clock.advance(60_000);
+    expect((await typesOf()).filter((type) => type === 'step.failed')).toEqual([]);
+    agent.connect(conductor.agents);
+    await quiet();
+    agent.script = (step) => ({ result: RESULTS[step]! });
+    agent.finish('write_image');
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('names the disk of the first boot to an agent of a later one', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = (step) => (step === 'prepare_boot' ? { error: 'no loader' } : { result: RESULTS[step]! });
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'deploy failed');
+    agent.cut();
+    await quiet();
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    const second = await booted('boot-2');
+    second.connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+    const segment = second.orders.find((order) => order.type === 'segment');
+    expect(segment?.steps[0]).toMatchObject({ name: 'write_image', args: { disk: RESULTS['write_image']!['disk'] } });
+  });
+
+  it('stops an agent whose work ran out of time', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'deploy failed', 48 * 3_600_000);
+    await quiet();
+    expect(agent.orders.at(-1)).toMatchObject({ type: 'cancel' });
+  });
+
+  it('stops an agent whose work was aborted at another conductor', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = (step) => (step === 'write_image' ? 'hang' : { result: RESULTS[step]! });
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    const other = world.conductor({ host: 'conductor-2' });
+    await other.start();
+    await other.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'abort' }, request('a'));
+    await quiet();
+    agent.finish('write_image');
+    await quiet();
+    expect(agent.orders.some((order) => order.type === 'cancel')).toBe(true);
+  });
+
+  it('fails at once, in words, when the image cannot be offered or the hints cannot be read', async () => {
+    world.depot.openExit = () => Promise.reject(new Error('image x is not in the store'));
+    await deploy();
+    (await booted()).connect(conductor.agents);
+    const failed = await world.reaches(node.uuid, 'deploy failed', 120_000);
+    expect(failed.lastError).toBe('The image cannot be offered to the node: image x is not in the store');
+  });
+
   it('refuses a second boot, a used token, a wrong key and a foreign machine, and says so', async () => {
     await deploy();
     const agent = await booted();

@@ -132,13 +132,27 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     run.owner === options.session().id &&
     agentNoteOf(run.notes)?.bootId === connection.link?.bootId;
 
+  /** What becomes of a message that may not be written: its sender hears why. True when it is to be acknowledged all the same. */
+  function turnAway(run: Run | undefined, connection: Connection): boolean {
+    if (run === undefined || run.state === 'aborted') {
+      // Ended from outside, perhaps by another conductor: the disk is left alone from now on.
+      const fence = Math.max(run?.fence ?? 0, connection.link?.journal.fence ?? 0);
+      feed(connection, { kind: 'order', message: { type: 'cancel', run: connection.runId!, fence } });
+      return true;
+    }
+    if (run.finishedAt !== null || run.owner === options.session().id) return true;
+    // The agent keeps what its owner has not stored, and looks for it.
+    connection.channel.close('another conductor goes on with this run');
+    return false;
+  }
+
   async function keep(connection: Connection, message: KeptMessage): Promise<void> {
     const runId = connection.runId as Run['id'];
-    await db.write('agent.keep', async (tx) => {
+    const isDone = await db.write('agent.keep', async (tx) => {
       const run = await tx.runs.get(runId);
-      if (!isOurs(run, connection)) return;
+      if (!isOurs(run, connection)) return { run };
       const agent = agentNoteOf(run.notes)!;
-      if (message.seq <= agent.lastSeq) return;
+      if (message.seq <= agent.lastSeq) return true;
       const facts = factsOf(run, message);
       const node = (await tx.nodes.get(run.nodeUuid))!;
       for (const event of facts.events) await tx.events.append({ ...event, nodeUuid: node.uuid, runId });
@@ -157,7 +171,9 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
         ...(facts.cursorStep === undefined ? {} : { cursor: { ...run.cursor, step: facts.cursorStep } }),
         ...laterUntil(run),
       });
+      return true;
     });
+    if (isDone !== true && !turnAway(isDone.run, connection)) return;
     feed(connection, { kind: 'stored', seq: message.seq });
     options.wake(runId);
   }
@@ -173,14 +189,16 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     connection.progressAtMs = nowMs;
     const { phase, bytes, totalBytes, ratePerSecond } = message.data;
     queue(connection, async () => {
-      await db.write('agent.progress', async (tx) => {
+      const isDone = await db.write('agent.progress', async (tx) => {
         const run = await tx.runs.get(connection.runId as Run['id']);
-        if (!isOurs(run, connection)) return;
+        if (!isOurs(run, connection)) return { run };
         await tx.runs.update(run.id, run.fence, {
           progress: { phase, bytes, totalBytes, bytesPerSecond: ratePerSecond, at: clock.nowMs() },
           ...laterUntil(run),
         });
+        return true;
       });
+      if (isDone !== true) turnAway(isDone.run, connection);
     });
   }
   async function segmentRefused(connection: Connection, reason: string): Promise<void> {

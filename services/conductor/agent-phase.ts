@@ -3,7 +3,7 @@
  * reports into the run (`notes.agent`, `notes.agentSegment`, `notes.results`), and this decides what follows. An agent that
  * comes back gets the segment again under the run's present fence; attempts that it knows are not repeated.
  */
-import type { Config, JsonObject, Node, Run, Segment } from '@bessemer/core';
+import type { Config, JsonObject, Node, Run, Segment, StoredEvent } from '@bessemer/core';
 import { isTransientError } from './drivers/errors.ts';
 import type { AgentJournal, SegmentMessage, SegmentStep } from '@bessemer/agent-protocol';
 import type { Db } from '@bessemer/db';
@@ -58,6 +58,8 @@ export const agentSegmentOf = (notes: JsonObject): AgentSegmentNote | undefined 
 const LOST_GRACE_MS = 15_000;
 /** How often a run whose machine lost its power is begun again. */
 const MAX_RESTARTS = 1;
+/** Enough to find a machine's boot behind the renewals of its ramdisk. */
+const BOOT_SIGNS_READ = 20;
 
 export interface AgentPhaseOptions {
   readonly db: Db;
@@ -156,11 +158,14 @@ export function createAgentPhase(options: AgentPhaseOptions): AgentPhase {
     return { kind: 'wentBack' };
   }
   async function hasRestarted(node: Node, sinceMs: number): Promise<boolean> {
-    const [seen] = await options.db.read.events.listLast(
+    const seen = await options.db.read.events.listLast(
       { nodeUuid: node.uuid, types: ['boot.dhcp', 'boot.script'] },
-      1,
+      BOOT_SIGNS_READ,
     );
-    if (seen && seen.at >= sinceMs) return true;
+    // The ramdisk renews its address too: only firmware and iPXE, which say so, are a machine that begins again.
+    const isBoot = (event: StoredEvent) =>
+      event.type === 'boot.script' || event.data['stage'] !== undefined || event.data['message'] === 'proxy';
+    if (seen.some((event) => event.at >= sinceMs && isBoot(event))) return true;
     try {
       const task = { node, ports: [], log: options.log, checkMayOrder: () => options.session.checkMayOrder() };
       return (await options.drivers.get(node, 'power').getPowerState(task)) === 'power off';

@@ -8,7 +8,7 @@ import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
 import { createAcceptor, type Acceptor } from './accept.ts';
 import { createAgentArguments, exitIdOf } from './agent-arguments.ts';
 import { createAgentGateway, type AgentGateway } from './agent-gateway.ts';
-import { createAgentPhase } from './agent-phase.ts';
+import { agentSegmentOf, createAgentPhase } from './agent-phase.ts';
 import { createDefaultRegistry } from './drivers/index.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -115,10 +115,15 @@ export function createConductor(deps: ConductorDeps): Conductor {
       log.warn('an image exit was not closed', { run: run.id, error: coerceError(error).message });
     });
   }
-  /** A run has ended, well or not: its agent and the queue are told. A failed run keeps its agent, for a retry. */
+  /**
+   * A run has ended, well or not: its agent and the queue are told. A failed run keeps its agent, for a retry; one that failed
+   * for another reason than the agent's own (its deadline) stops the agent, which would go on writing to a disk given up.
+   */
   function onEnded(run: Run, outcome: 'done' | 'failed'): void {
     closeExit(run);
     if (outcome === 'done') agents.drop(run.id);
+    else if (run.segments[run.cursor.segment]?.party === 'agent' && agentSegmentOf(run.notes)?.error === undefined)
+      agents.order(run.id, { type: 'cancel', run: run.id, fence: run.fence });
     life?.queue.admit();
   }
   /** A run was ended by a request: its agent is to stop what it does. */
@@ -207,9 +212,17 @@ export function createConductor(deps: ConductorDeps): Conductor {
       onTaken: (runId) => engine.wake(runId),
     });
     await session.start();
-    if (deps.isOnlyProcess) await takeOver.endOwnPast();
-    await takeOver.sweep();
-    await takeOver.failStranded();
+    try {
+      if (deps.isOnlyProcess) await takeOver.endOwnPast();
+      await takeOver.sweep();
+      await takeOver.failStranded();
+    } catch (error) {
+      // Half a life would keep runs to itself that agents and requests do not find.
+      timers.close();
+      await Promise.all([queue.stop(), engine.stop()]);
+      await session.end().catch(() => undefined);
+      throw error;
+    }
     const periodics = startPeriodics(
       [
         { name: 'take-over', intervalMs: config.conductor.session_ttl_ms / 2, run: () => takeOver.sweep() },

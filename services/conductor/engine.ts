@@ -124,7 +124,7 @@ export function createEngine(options: EngineOptions): Engine {
         return await ended(run);
       }
       if (run.state === 'queued') return wakeAt(runId, nextLook(run));
-      const image = await images.tend(run, node);
+      const image = await orFailed(() => images.tend(run, node));
       if (image.kind === 'changed') continue;
       if (image.kind === 'failed') {
         await writer.fail(run, image.error);
@@ -140,7 +140,7 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   async function driveAgent(run: Run, node: Node): Promise<boolean> {
-    const verdict = await options.agentPhase.drive(run, node);
+    const verdict = await orFailed(() => options.agentPhase.drive(run, node));
     switch (verdict.kind) {
       case 'segmentDone':
         if ((await writer.endSegment(run)) === 'ended') {
@@ -327,6 +327,17 @@ export function createEngine(options: EngineOptions): Engine {
     },
   };
 }
+
+/** What node and request say may be unusable by the time it is needed: that ends the run. Trouble that passes is met again. */
+async function orFailed<T>(fn: () => Promise<T>): Promise<T | { readonly kind: 'failed'; readonly error: string }> {
+  try {
+    return await fn();
+  } catch (error) {
+    if (!isServiceError(error) || error.context['isTransient'] === true || !UNUSABLE.includes(error.code)) throw error;
+    return { kind: 'failed', error: error.publicMessage };
+  }
+}
+const UNUSABLE: readonly string[] = ['INVALID_PARAMETER', 'MISSING_PARAMETER', 'INVALID_STATE'];
 
 /** The sentence with which a run fails whose time is over, or null. */
 export function overdue(run: Run, nowMs: number): string | null {

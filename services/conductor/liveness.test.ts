@@ -97,6 +97,35 @@ describe('a session and its leases', () => {
     expect((await world.run(node.uuid)).waitingFor?.hint).toContain('lost touch with the database');
   });
 
+  it('that could not be begun in full is given up, and the next one has the work to itself', async () => {
+    let isDeaf = false;
+    let troubles = 1;
+    let heartbeats = 0;
+    const deaf: Db = {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      write: (name, fn) => {
+        if (isDeaf && name === 'conductor.heartbeat') return never();
+        if (name === 'conductor.heartbeat') heartbeats++;
+        if (name === 'run.take-over' && troubles-- > 0) return Promise.reject(new Error('the disk is full'));
+        return world.db.write(name, fn);
+      },
+    };
+    const conductor = world.conductor({ db: deaf });
+    await conductor.start();
+    const node = await availableNode(conductor, { driverInfo: { fake_delay_ms: 60_000 } });
+    await deploy(conductor, node);
+    isDeaf = true;
+    await world.until(async () => troubles < 1);
+    isDeaf = false;
+    heartbeats = 0;
+    await world.clock.advance(30_000);
+    // One session: four in each of its lives of 10 s.
+    expect(heartbeats).toBeLessThanOrEqual(12);
+    await world.reaches(node.uuid, 'active');
+  });
+
   it('is followed by another one when it was lost, and the work goes on', async () => {
     let isDeaf = false;
     const deaf: Db = {
@@ -177,6 +206,27 @@ describe('deadlines', () => {
     await deploy(conductor, node);
     const failed = await world.reaches(node.uuid, 'deploy failed');
     expect(failed.lastError).toMatch(/Waited \d+ s for power \(the BMC\).*still says "power off"/);
+  });
+
+  it('a BMC that answers late switches nothing on for a run that was aborted meanwhile', async () => {
+    world = await createWorld();
+    const orders: string[] = [];
+    let answer = (_state: PowerState): void => {};
+    const drivers = driversWith({
+      getPowerState: () => (orders.length === 0 ? Promise.resolve('power off') : new Promise((r) => (answer = r))),
+      setPowerState: async (_task, target) => void orders.push(target),
+    });
+    const conductor = world.conductor({ drivers });
+    await conductor.start();
+    const image = { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) };
+    const node = await availableNode(conductor, { interfaces: { deploy: 'direct' }, instanceInfo: image });
+    await deploy(conductor, node);
+    await world.until(async () => (await world.get(node.uuid)).provisionState === 'wait call-back');
+    await world.clock.advance(1_000);
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'abort' }, request('a'));
+    answer('power off');
+    await quiet();
+    expect(orders).toEqual(['power on']);
   });
 
   it('are there for every working state that a verb leads to', () => {

@@ -74,7 +74,9 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
         return failed(
           `${capital(bmcOf(task))} accepted "power on" and still says "power off" after ${Math.round(sinceMs / 1000)} s. Look at the machine and at the BMC's own log.`,
         );
-      // A successor may find an order that was saved and never sent; switching on twice is switching on.
+      // A successor may find an order that was saved and never sent; switching on twice is switching on. The BMC took its time
+      // to answer: whoever ended the run meanwhile may have switched the node off, and it stays off.
+      await task.save({ isOn: false });
       await task.power.setPowerState(task, 'power on');
     }
     return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
