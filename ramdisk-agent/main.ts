@@ -9,6 +9,7 @@ import { createDepotHttp } from './depot-http.ts';
 import { createLinuxDisks } from './linux-disks.ts';
 import { createLinuxHardware } from './linux-hardware.ts';
 import { runProcess } from './process.ts';
+import { threadedSha256 } from './sha256.ts';
 import { reasonOf } from './step-failure.ts';
 import { connectPinned } from './ws-channel.ts';
 
@@ -54,6 +55,7 @@ async function main(argv: readonly string[]): Promise<void> {
     hardware: createLinuxHardware({ clock, log, listDisks: disks.list, ...(bootMac ? { bootMac } : {}) }),
     disks,
     http: createDepotHttp({ clock }),
+    sha256: threadedSha256,
     cmdline: config.value,
   });
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => void agent.stop());

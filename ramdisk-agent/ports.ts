@@ -90,6 +90,8 @@ export interface StepServices {
   readonly hardware: Hardware;
   readonly disks: Disks;
   readonly http: ImageSource;
+  /** SHA-256 in lower-case hex, on another thread than the one that receives. Left out, it is computed in place. */
+  readonly sha256?: (data: Uint8Array) => Promise<string>;
 }
 
 /** What steps of one run leave for each other while the agent lives. */

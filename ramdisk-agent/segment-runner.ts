@@ -164,6 +164,7 @@ export function createSegmentRunner(deps: StepServices & { outbox: Outbox; log: 
       hardware: deps.hardware,
       disks: deps.disks,
       http: deps.http,
+      ...(deps.sha256 ? { sha256: deps.sha256 } : {}),
       run: at.run,
       signal,
       memory,
