@@ -25,6 +25,7 @@ import {
   listOf,
   loose,
   oneOf,
+  pairsText,
   type PatchEntry,
   patch,
   record,
@@ -60,6 +61,9 @@ export const createPort: Run = async ({ args, options, api }) => {
   return oneOf(Object.fromEntries(PORT_LONG_FIELDS.map((f) => [f, f in port ? port[f]! : ''])), []);
 };
 
+const withExtraText = (port: Record_): Record_ =>
+  isRecord(port['extra']) ? { ...port, extra: pairsText(port['extra']) } : port;
+
 export const listPorts: Run = (invocation) => {
   const { options } = invocation;
   const filters = {
@@ -69,7 +73,7 @@ export const listPorts: Run = (invocation) => {
   };
   return listCommand(
     invocation,
-    { path: '/v1/ports', key: 'ports', fields: PORT_FIELDS, longFields: PORT_LONG_FIELDS },
+    { path: '/v1/ports', key: 'ports', fields: PORT_FIELDS, longFields: PORT_LONG_FIELDS, shown: withExtraText },
     filters,
   );
 };

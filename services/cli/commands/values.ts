@@ -110,6 +110,18 @@ export const listOf = (
   rows: items.map((item) => fields.map((field) => item[field] ?? (field in item ? null : ''))),
 });
 
+/** An object as `a='1', b.c='2'`, in alphabetical order: how lists of ports show `extra`. */
+export function pairsText(value: Record_, prefix = ''): string {
+  return Object.entries(value)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, v]) => {
+      const name = prefix === '' ? key : `${prefix}.${key}`;
+      if (isRecord(v)) return pairsText(v, name);
+      return v === null ? `${name}=` : `${name}='${str(v)}'`;
+    })
+    .join(', ');
+}
+
 /** Lists as words with commas between. */
 export const withJoinedLists = (item: Record_): Record_ =>
   Object.fromEntries(
@@ -146,7 +158,14 @@ export async function fetchList(
 /** The options that every list has: `--limit`, `--marker`, `--sort`, `--long`, `--fields`. */
 export async function listCommand(
   { options, api }: Invocation,
-  target: { path: string; key: string; fields: readonly string[]; longFields: readonly string[] },
+  target: {
+    path: string;
+    key: string;
+    fields: readonly string[];
+    longFields: readonly string[];
+    /** Changes an item for display. */
+    shown?: (item: Record_) => Record_;
+  },
   filters: Record<string, string | number | boolean | undefined> = {},
 ): Promise<Output> {
   const limit = options['limit'] as number | undefined;
@@ -161,7 +180,8 @@ export async function listCommand(
     detail: isLong ? 'True' : undefined,
     fields: !isLong && wanted ? wanted.join(',') : undefined,
   };
-  return listOf(sortItems(await fetchList(api, target.path, target.key, query), textOption(options, 'sort')), fields);
+  const items = sortItems(await fetchList(api, target.path, target.key, query), textOption(options, 'sort'));
+  return listOf(target.shown ? items.map(target.shown) : items, fields);
 }
 
 /** The fields of `--fields`, undefined without it. */

@@ -30,14 +30,15 @@ const RESPONSE_LIMIT = 256 * 1024 * 1024;
 const IDLE_MS = 120_000;
 
 /** Next steps that are known for a refusal. */
-function hintFor(status: number, message: string): string | undefined {
+function hintFor(status: number, message: string, path: string): string | undefined {
+  const node = decodeURIComponent(/^\/v1\/nodes\/([^/?]+)/.exec(path)?.[1] ?? 'NODE');
   if (status === 401)
     return 'Check --os-auth-type http_basic with --os-username and --os-password (or OS_USERNAME, OS_PASSWORD); `bessemer up` tells where it wrote its profile.';
   if (status === 403) return "This user may not do that; ask with an administrator's credential.";
-  if (status === 404 && /^Node /.test(message)) return 'See what there is: baremetal node list';
-  if (status === 409 && /locked/.test(message)) return 'See what works on it: baremetal node why NODE';
+  if (status === 404 && message.startsWith('Node ')) return 'See what there is: baremetal node list';
+  if (status === 409 && /locked/.test(message)) return `See what works on it: baremetal node why ${node}`;
   if (status === 400 && /can not be performed/.test(message))
-    return 'See its state and what is possible: baremetal node why NODE';
+    return `See its state and what is possible: baremetal node why ${node}`;
   if (status === 503 && /conductor|host/i.test(message))
     return 'See which conductors are alive: baremetal conductor list';
   return undefined;
@@ -165,7 +166,7 @@ export function createApi(deps: ApiDeps): Api {
     return text;
   }
 
-  async function refusal(response: IncomingMessage): Promise<CliError> {
+  async function refusal(response: IncomingMessage, path: string): Promise<CliError> {
     const status = response.statusCode ?? 0;
     const message = faultOf(await textOf(response), response.statusMessage ?? '');
     if (status === 406) {
@@ -176,12 +177,12 @@ export function createApi(deps: ApiDeps): Api {
         'Choose another with --os-baremetal-api-version, or leave it out.',
       );
     }
-    return new HttpError(status, message, hintFor(status, message));
+    return new HttpError(status, message, hintFor(status, message, path));
   }
 
   async function once(method: string, path: string, options: RequestOptions = {}): Promise<Value> {
     const response = await open(method, path, options);
-    if ((response.statusCode ?? 500) >= 400) throw await refusal(response);
+    if ((response.statusCode ?? 500) >= 400) throw await refusal(response, path);
     const text = await textOf(response);
     if (text.trim() === '') return null;
     try {
@@ -193,9 +194,10 @@ export function createApi(deps: ApiDeps): Api {
     }
   }
 
+  /** A locked node and a busy service pass by themselves; other conflicts, such as a name that is taken, do not. */
   const isPassing = (error: unknown): boolean =>
     error instanceof HttpError
-      ? error.status === 503 || (error.status === 409 && !/already exists/.test(error.message))
+      ? error.status === 503 || (error.status === 409 && /locked|retry/i.test(error.message))
       : error instanceof ConnectionError && (error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOTFOUND';
 
   async function request(method: string, path: string, options?: RequestOptions): Promise<Value> {
@@ -223,7 +225,7 @@ export function createApi(deps: ApiDeps): Api {
         ...options,
         headers: { Accept: 'text/event-stream', ...options.headers },
       });
-      if ((response.statusCode ?? 500) >= 400) throw await refusal(response);
+      if ((response.statusCode ?? 500) >= 400) throw await refusal(response, path);
       response.setEncoding('utf8');
       return response as AsyncIterable<string>;
     },

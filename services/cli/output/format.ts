@@ -105,7 +105,8 @@ export function formatOutput(output: Output, options: FormatOptions): string {
         return pairs
           .map(([k, v]) => {
             const name = k.toLowerCase().replace(/[ :-]/g, '_');
-            return `${options.prefix}${name}="${str(v).replaceAll('"', '\\"')}"\n`;
+            const text = typeof v === 'string' ? v.replaceAll('"', '\\"') : str(v);
+            return `${options.prefix}${name}="${text}"\n`;
           })
           .join('');
       case 'yaml':

@@ -25,44 +25,42 @@ function justify(text: string, width: number, align: Align): string {
     : ' '.repeat(half + 1) + text + ' '.repeat(half);
 }
 
-/** Breaks one line at blanks so that no part is wider than `width`; words that are wider are cut. */
+const LETTER = '\\p{L}';
+/** Where a line may be broken: at blanks, and after a hyphen between letters, as in `long-lived`. */
+const PIECES = new RegExp(
+  `\\s+|\\S+?(?:-(?:(?<=${LETTER}{2}-)|(?<=${LETTER}-${LETTER}-))(?=${LETTER}-?${LETTER})|(?=\\s|$))`,
+  'gu',
+);
+
+/** The longest start of `text` that fits into `columns`, at least one character when `mustTake`. */
+function startThatFits(text: string, columns: number, mustTake: boolean): string {
+  let taken = '';
+  for (const character of text) {
+    if (displayWidth(taken + character) > columns && !(mustTake && taken === '')) break;
+    taken += character;
+  }
+  // A word that must be cut is cut behind a hyphen, where it has one.
+  const hyphen = taken.lastIndexOf('-');
+  return taken !== text && hyphen > 0 && /[^-]/.test(taken.slice(0, hyphen)) ? taken.slice(0, hyphen + 1) : taken;
+}
+
+/** Breaks one line so that no part is wider than `width`, as Python's textwrap does; words that are wider are cut. */
 function wrapLine(line: string, width: number): string[] {
   if (displayWidth(line) <= width) return [line];
+  const pieces = line.replace(/\s/g, ' ').match(PIECES) ?? [];
   const lines: string[] = [];
-  let current = '';
-  const flush = () => {
-    const text = current.trimEnd();
-    if (text !== '') lines.push(text);
-    current = '';
-  };
-  for (let piece of line.match(/\s+|\S+/g) ?? []) {
-    const isBlank = piece.trim() === '';
-    if (displayWidth(current + piece) <= width) {
-      if (!(isBlank && current === '' && lines.length > 0)) current += piece;
-      continue;
+  while (pieces.length > 0) {
+    if (lines.length > 0 && pieces[0]!.trim() === '') pieces.shift();
+    let current = '';
+    while (pieces.length > 0 && displayWidth(current + pieces[0]!) <= width) current += pieces.shift();
+    if (pieces.length > 0 && displayWidth(pieces[0]!) > width) {
+      const start = startThatFits(pieces[0]!, width - displayWidth(current), current === '');
+      current += start;
+      pieces[0] = pieces[0]!.slice(start.length);
     }
-    if (isBlank) {
-      flush();
-      continue;
-    }
-    if (displayWidth(piece) <= width) {
-      flush();
-      current = piece;
-      continue;
-    }
-    while (piece !== '') {
-      let taken = '';
-      for (const character of piece) {
-        if (displayWidth(current + taken + character) > width) break;
-        taken += character;
-      }
-      if (taken === '' && current === '') taken = [...piece][0]!;
-      current += taken;
-      piece = piece.slice(taken.length);
-      if (piece !== '') flush();
-    }
+    current = current.trimEnd();
+    if (current !== '') lines.push(current);
   }
-  flush();
   return lines;
 }
 
@@ -91,6 +89,14 @@ function shrink(widths: readonly number[], maxWidth: number, minWidth: number): 
   return result;
 }
 
+/** Width of each column without a limit. */
+const naturalWidths = (heads: readonly string[], rows: readonly (readonly string[])[]): number[] =>
+  heads.map((head, i) => {
+    let width = displayWidth(head);
+    for (const row of rows) for (const line of row[i]!.split('\n')) width = Math.max(width, displayWidth(line));
+    return width;
+  });
+
 function draw(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
@@ -99,9 +105,8 @@ function draw(
 ): string {
   const cells = rows.map((row) => row.map((text, i) => linesOf(text, limits[i])));
   const headCells = heads.map((h, i) => linesOf(h, limits[i]));
-  const widths = heads.map((_, i) =>
-    Math.max(0, ...[headCells[i]!, ...cells.map((row) => row[i]!)].flat().map(displayWidth)),
-  );
+  const natural = naturalWidths(heads, rows);
+  const widths = natural.map((w, i) => Math.min(w, limits[i] ?? w));
   const rule = `+${widths.map((w) => '-'.repeat(w + 2)).join('+')}+`;
   const rowText = (row: readonly string[][]): string[] => {
     const height = Math.max(1, ...row.map((lines) => lines.length));
@@ -123,9 +128,7 @@ function fitted(
   const none = heads.map(() => undefined);
   const whole = draw(heads, rows, aligns, none);
   if (options.maxWidth <= 0) return whole;
-  const widths = heads.map((h, i) =>
-    Math.max(0, ...[h, ...rows.map((r) => r[i]!)].flatMap((t) => t.split('\n')).map(displayWidth)),
-  );
+  const widths = naturalWidths(heads, rows);
   const limits = shrink(widths, options.maxWidth, minWidth);
   return limits.every((l) => l === undefined) ? whole : draw(heads, rows, aligns, limits);
 }

@@ -97,9 +97,11 @@ function codeWidth(character: string): number {
   return WIDE.some(([from, to]) => code >= from && code <= to) ? 2 : 1;
 }
 
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+
 /** Columns that `text` takes; colour sequences take none. */
 export function displayWidth(text: string): number {
-  const plain = text.includes('\u001b') ? text.replace(/\u001b\[[0-9;]*m/g, '') : text;
+  const plain = text.includes('\u001b') ? text.replace(COLOUR, '') : text;
   if (/^[\x20-\x7e]*$/.test(plain)) return plain.length;
   let width = 0;
   for (const character of plain) width += codeWidth(character);
