@@ -106,6 +106,19 @@ describe('attempts', () => {
   });
 });
 
+describe('work that was ended while nobody listened', () => {
+  test('is stopped when the service refuses both credentials of the boot', async () => {
+    const { service, segment, until, writeStep, agent } = await world();
+    segment([writeStep()]);
+    await until('started', () => service.stored.length === 1);
+    service.kill();
+    service.knowsKeys = service.knowsToken = false;
+    service.up = true;
+    await until('stopped', () => agent.journal().state === 'cancelled');
+    expect(agent.journal().steps[0]).toMatchObject({ state: 'failed', error: { code: 'CANCELLED' } });
+  });
+});
+
 describe('fences', () => {
   test('a lower one is refused for every order, a higher one adopted while the work goes on', async () => {
     const { service, segment, until, writeStep, agent, clock } = await world();

@@ -137,6 +137,8 @@ export function createAgent(deps: AgentDeps): Agent {
         reason = `refused: ${message.reason}`;
         // A service that lost the key still knows the boot's token.
         refusedForGood = !message.retry && key === undefined;
+        // The work was ended while we were not connected: nothing more is erased or written for it.
+        if (refusedForGood) runner.giveUp();
         key = undefined;
         channel.close('refused');
       } else if (message.type === 'ping') send({ type: 'pong' });

@@ -151,6 +151,17 @@ describe('hints that are wrong are named and nothing is chosen', () => {
 });
 
 describe('without hints', () => {
+  test('a disk of a storage network is never taken; a hint makes it ours', () => {
+    const lun = fakeDisk({ name: '/dev/sdx', serial: 'lun', size: 8 * GIB, tran: 'fc' });
+    const own = fakeDisk({ name: '/dev/sdy', serial: 'own', size: 900 * GIB });
+    expect(chooseRootDevice([lun, own])).toMatchObject({ ok: true, disk: { serial: 'own' } });
+    expect(chooseRootDevice([lun])).toMatchObject({
+      ok: false,
+      code: 'NO_SUITABLE_DISK',
+      message: expect.stringContaining('on a storage network (fc)'),
+    });
+    expect(chooseRootDevice([lun, own], { serial: 'lun' })).toMatchObject({ ok: true, disk: { serial: 'lun' } });
+  });
   test('the smallest fixed, writable disk of at least 4 GiB', () => {
     expect(choose()).toBe('/dev/sdb');
     expect(choose({})).toBe('/dev/sdb');

@@ -179,15 +179,15 @@ export type RootDeviceChoice =
 
 /**
  * Chooses the disk. With hints: the one disk that meets them all; read-only disks never count, removable ones only when no
- * fixed disk meets the hints; more than one is refused. Without: the smallest fixed, writable disk of at least 4 GiB, of
- * equal ones the first by path.
+ * fixed disk meets the hints; more than one is refused. Without: the smallest fixed, writable disk of the machine itself of at
+ * least 4 GiB, of equal ones the first by path.
  */
 export function chooseRootDevice(disks: readonly InventoryDisk[], hints: RootDeviceHints = {}): RootDeviceChoice {
   const seen = `Disks seen: ${disks.length === 0 ? 'none' : disks.map(describeDisk).join('; ')}`;
   const writable = disks.filter((disk) => !disk.read_only && disk.size > 0);
   if (Object.keys(hints).length === 0) {
     const fitting = writable
-      .filter((disk) => !disk.removable && disk.size >= MIN_ROOT_DISK_BYTES)
+      .filter((disk) => !disk.removable && !isOnNetwork(disk) && disk.size >= MIN_ROOT_DISK_BYTES)
       .toSorted((a, b) => a.size - b.size || compare(a.by_path ?? '', b.by_path ?? '') || compare(a.name, b.name));
     if (fitting[0]) return { ok: true, disk: fitting[0] };
     return {
@@ -217,6 +217,9 @@ export function chooseRootDevice(disks: readonly InventoryDisk[], hints: RootDev
   };
 }
 
+/** A disk of a storage network, which other machines may share: only a hint makes it ours to write to. */
+export const isOnNetwork = (disk: Pick<InventoryDisk, 'tran'>): boolean => disk.tran === 'fc' || disk.tran === 'iscsi';
+
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** A disk in a line for people. */
@@ -230,6 +233,7 @@ export function describeDisk(disk: InventoryDisk): string {
     disk.rotational ? 'rotational' : '',
     disk.removable ? 'removable' : '',
     disk.read_only ? 'read-only' : '',
+    isOnNetwork(disk) ? `on a storage network (${disk.tran})` : '',
   ];
   return `${disk.name} (${facts.filter(Boolean).join(', ')})`;
 }

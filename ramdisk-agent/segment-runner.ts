@@ -44,6 +44,8 @@ export interface SegmentRunner {
   /** Whether the machine may be reset or switched off. */
   mayPower(order: OrderOf<'power'>): Refusal;
   journal(): Omit<AgentJournal, 'lastSeq' | 'ackedSeq'>;
+  /** Nobody waits for the work any more: what runs is aborted. */
+  giveUp(): void;
   /** Aborts what runs and takes no more orders; resolves when nothing runs. */
   stop(): Promise<void>;
 }
@@ -138,7 +140,7 @@ export function createSegmentRunner(deps: StepServices & { outbox: Outbox; log: 
       record(step, { state: 'done', result });
       log.info(`step ${step.name} done`, { ...at });
     } catch (error) {
-      const failure = errorOf(error, signal);
+      const failure = { ...errorOf(error, signal), ...(memory.disk ? { disk: memory.disk } : {}) };
       record(step, { state: 'failed', error: failure });
       log.error(`step ${step.name} failed: ${failure.message}`, { ...at, code: failure.code });
     }
@@ -256,6 +258,7 @@ export function createSegmentRunner(deps: StepServices & { outbox: Outbox; log: 
         steps: steps ?? [],
       };
     },
+    giveUp: () => cancelling?.abort(CANCELLED),
     async stop() {
       cancelling?.abort(CANCELLED);
       await working;

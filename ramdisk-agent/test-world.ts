@@ -64,6 +64,7 @@ export interface TestService {
   /** While false, what is kept is not stored and not acknowledged. */
   storing: boolean;
   knowsKeys: boolean;
+  knowsToken: boolean;
   readonly hellos: HelloMessage[];
   readonly stored: KeptMessage[];
   readonly shown: Array<Extract<SessionEffect, { kind: 'show' }>['message']>;
@@ -192,6 +193,7 @@ function createService(clock: ManualClock): TestService & { accept(channel: Mess
     up: true,
     storing: true,
     knowsKeys: true,
+    knowsToken: true,
     hellos: [],
     stored: [],
     shown: [],
@@ -230,7 +232,7 @@ function createService(clock: ManualClock): TestService & { accept(channel: Mess
         } else if (effect.kind === 'authenticate') {
           service.hellos.push(effect.hello);
           const { key, token } = effect.hello;
-          if (key !== undefined ? !(service.knowsKeys && keys.has(key)) : token !== TOKEN)
+          if (key !== undefined ? !(service.knowsKeys && keys.has(key)) : !service.knowsToken || token !== TOKEN)
             return connection.run({ kind: 'refuse', reason: 'unknown credential', retry: false });
           const fresh = `session-key-number-${keys.size}`;
           keys.add(fresh);

@@ -2,7 +2,7 @@
 import type { EraseResult, InventoryDisk } from '@bessemer/agent-protocol';
 import { GPT_HEAD_BYTES, parseGpt } from '@bessemer/image-format';
 import type { DiskHandle, StepContext } from '../ports.ts';
-import { describeDisk, identityOf } from '../root-device.ts';
+import { describeDisk, identityOf, isOnNetwork } from '../root-device.ts';
 import { reasonOf, StepFailure } from '../step-failure.ts';
 import { wipeSignatures } from './wipe.ts';
 
@@ -19,9 +19,11 @@ export async function eraseDevicesMetadata(context: StepContext): Promise<EraseR
       ? 'read-only'
       : disk.removable
         ? 'removable'
-        : disk.size === 0
-          ? 'no medium'
-          : undefined;
+        : isOnNetwork(disk)
+          ? `on a storage network (${disk.tran}), which other machines may share`
+          : disk.size === 0
+            ? 'no medium'
+            : undefined;
     if (reason) {
       results.push({ disk: identityOf(disk), outcome: 'skipped', reason });
       continue;

@@ -4,10 +4,22 @@ import type { StepContext } from '../ports.ts';
 import { chooseRootDevice, describeDisk, findSameDisk, identityOf } from '../root-device.ts';
 import { StepFailure } from '../step-failure.ts';
 
-/** Chooses by hints at the first attempt of a run; later attempts get that disk again or fail with DISK_CHANGED. */
-export async function rootDisk(context: StepContext, hints?: RootDeviceHints): Promise<InventoryDisk> {
+/**
+ * Chooses by hints at the first attempt of a run; later attempts get that disk again or fail with DISK_CHANGED, also in another
+ * boot: `chosen` is what the service was told then.
+ */
+export async function rootDisk(
+  context: StepContext,
+  hints?: RootDeviceHints,
+  chosen?: DiskIdentity,
+): Promise<InventoryDisk> {
   const disks = await context.disks.list();
-  if (context.memory.disk) return sameDisk(disks, context.memory.disk);
+  const known = context.memory.disk ?? chosen;
+  if (known) {
+    const disk = sameDisk(disks, known);
+    context.memory.disk = identityOf(disk);
+    return disk;
+  }
   const choice = chooseRootDevice(disks, hints);
   if (!choice.ok) throw new StepFailure(choice.code, choice.message);
   context.memory.disk = identityOf(choice.disk);

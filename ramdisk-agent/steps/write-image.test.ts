@@ -1,4 +1,4 @@
-import type { InventoryDisk, SegmentStep } from '@bessemer/agent-protocol';
+import type { InventoryDisk, SegmentStep, StepError } from '@bessemer/agent-protocol';
 import { addPartition, createGpt, parseGpt, readConfigDrive, type Gpt } from '@bessemer/image-format';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createWorld, sampleContent, type World } from '../test-world.ts';
@@ -31,7 +31,7 @@ async function world(
 
 const ended = (w: World): Promise<void> =>
   w.until('ended', () => w.service.story().some((line) => line.startsWith('failed') || line.startsWith('segment')));
-const failure = (w: World): { code: string; message: string } =>
+const failure = (w: World): StepError =>
   w.service.stored.flatMap((m) => (m.type === 'event' && m.kind === 'failed' ? [m.data] : []))[0] ?? {
     code: '',
     message: '',
@@ -306,6 +306,19 @@ describe('the disk is the one that was chosen at first', () => {
     expect(isZero(w.disks.medium('stranger').read(0, MIB))).toBe(true);
     expect(Buffer.compare(w.medium.read(0, MIB), w.image.bytes.subarray(0, MIB))).toBe(0);
   });
+  test('also in another boot, of which only the service remembers the disk', async () => {
+    const first = await world({ depotUp: () => false });
+    first.segment([writeStep(first)]);
+    await ended(first);
+    const { disk } = failure(first);
+    expect(disk).toMatchObject({ name: '/dev/vda', serial: 'disk-1' });
+    // The disk is gone: without a memory the one that is left would be taken.
+    const second = await world({ seen: [small({ serial: 'data' })] });
+    const step = writeStep(second);
+    second.segment([{ ...step, args: { ...step.args, rootDeviceHints: { name: '<in> vd' }, disk: disk as never } }]);
+    await ended(second);
+    expect(failure(second).code).toBe('DISK_CHANGED');
+  });
 });
 
 const step = (name: string, args: object = {}, id = name): SegmentStep => ({
@@ -440,6 +453,7 @@ describe('erase', () => {
       small({ name: '/dev/vdb', serial: 'disk-2' }),
       small({ name: '/dev/sr9', serial: 'rom', read_only: true }),
       small({ name: '/dev/sdz', serial: 'stick', removable: true }),
+      small({ name: '/dev/sdy', serial: 'lun', tran: 'fc' }),
     ];
     const w = await world({ seen, content: gptImage() }, 0);
     const stick = new Uint8Array(MIB).fill(5);
@@ -454,6 +468,7 @@ describe('erase', () => {
       ['/dev/vdb', 'erased', undefined],
       ['/dev/sr9', 'skipped', 'read-only'],
       ['/dev/sdz', 'skipped', 'removable'],
+      ['/dev/sdy', 'skipped', 'on a storage network (fc), which other machines may share'],
     ]);
     expect(isZero(w.medium.read(0, MIB))).toBe(true);
     expect(isZero(w.medium.read(DISK_BYTES - MIB, MIB))).toBe(true);

@@ -36,7 +36,7 @@ export async function writeImage(args: WriteImageArgs, context: StepContext): Pr
     context.progress({ phase, bytes, totalBytes });
   };
   report('checking', 0, 0);
-  const disk = await rootDisk(context, args.rootDeviceHints);
+  const disk = await rootDisk(context, args.rootDeviceHints, args.disk);
   if (args.image.sizeBytes > disk.size) throw tooLarge(args.image.sizeBytes, disk);
   const map = await fetchMap(args, context);
   if (map.sizeBytes > disk.size) throw tooLarge(map.sizeBytes, disk);
