@@ -194,7 +194,11 @@ export const CONFIG_SCHEMA = {
       choices: ['lab', 'product'],
       help: 'Which deploy ramdisk is built when none is named; lab has drivers for virtual servers only.',
     },
-    kernel_args: { type: 'string', default: 'console=ttyS0', help: 'More arguments for the deploy kernel.' },
+    kernel_args: {
+      type: 'string',
+      default: 'console=ttyS0,115200n8 loglevel=5',
+      help: "More arguments for the deploy kernel. Without a speed the kernel writes to the console at 9600 baud; its small talk would hold up every boot and stays in the ramdisk's dmesg.",
+    },
   },
   agent: {
     port: { type: 'number', default: 6386, min: 0, max: 65_535, help: 'WebSocket over TLS that agents connect to.' },
