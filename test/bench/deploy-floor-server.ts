@@ -16,7 +16,7 @@ const tell = (what: string): boolean => process.stdout.write(`${JSON.stringify({
 
 const script = [
   '#!ipxe',
-  `kernel ${base}/vmlinuz initrd=rd console=ttyS0 BOOTIF=01-\${net0/mac:hexhyp} bench.server=${base}`,
+  `kernel ${base}/vmlinuz initrd=rd console=ttyS0,115200n8 loglevel=5 BOOTIF=01-\${net0/mac:hexhyp} bench.server=${base}`,
   `initrd --name rd ${base}/ramdisk`,
   'boot',
   '',
