@@ -43,6 +43,13 @@ interface Series {
   readonly floor: Measured[];
 }
 
+/** Rejects when the benchmark is told to end: its servers would go on without it. */
+const interruption = (): Promise<never> =>
+  new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+  });
+
 async function measure(options: BenchOptions): Promise<{ cold: OurDeployment; measured: Series[] }> {
   const { say } = options;
   const { firmwares, runs, isTraced } = readArgs(options.args);
@@ -61,20 +68,23 @@ async function measure(options: BenchOptions): Promise<{ cold: OurDeployment; me
   try {
     const floor = await createFloor(nodes, image);
     try {
-      say('the first deployment: the depot does not have the image yet');
-      const cold = await deployOurs(firmwares[0]!);
-      const measured: Series[] = [];
-      for (const firmware of firmwares) {
-        const row: Series = { firmware, ours: [], floor: [] };
-        measured.push(row);
-        for (let run = 0; run < runs; run++) {
-          const one = await floor.deploy(firmware);
-          say(`floor ${firmware}: ${shown(one)}`);
-          row.floor.push(one);
-          row.ours.push(await deployOurs(firmware));
+      const work = async () => {
+        say('the first deployment: the depot does not have the image yet');
+        const cold = await deployOurs(firmwares[0]!);
+        const measured: Series[] = [];
+        for (const firmware of firmwares) {
+          const row: Series = { firmware, ours: [], floor: [] };
+          measured.push(row);
+          for (let run = 0; run < runs; run++) {
+            const one = await floor.deploy(firmware);
+            say(`floor ${firmware}: ${shown(one)}`);
+            row.floor.push(one);
+            row.ours.push(await deployOurs(firmware));
+          }
         }
-      }
-      return { cold, measured };
+        return { cold, measured };
+      };
+      return await Promise.race([work(), interruption()]);
     } finally {
       await floor.close();
     }
