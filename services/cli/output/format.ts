@@ -42,7 +42,7 @@ function yamlScalar(value: Value): string {
   if (value === null) return 'null';
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   if (typeof value !== 'string') return str(value);
-  if (/^[A-Za-z_/][\w./+ -]*$/.test(value) && !/^(?:y|n|yes|no|true|false|on|off|null)$|\s$/i.test(value)) return value;
+  if (/^[A-Za-z_/][\w./+ -]*$/.test(value) && !/^(?:yes|no|true|false|on|off|null)$|\s$/i.test(value)) return value;
   return /[\p{Cc}\u0085\u2028\u2029]/u.test(value) ? JSON.stringify(value) : `'${value.replaceAll("'", "''")}'`;
 }
 

@@ -14,6 +14,7 @@ export interface ProgressState {
 }
 
 const BAR_COLUMNS = 24;
+const INDENT = '  ';
 
 function bar(share: number, columns: number): string {
   const done = Math.round(Math.min(1, Math.max(0, share)) * columns);
@@ -51,7 +52,7 @@ export function renderBlock(state: ProgressState, nowMs: number, columns: number
   const paint = (code: string, text: string) => (hasColour && text !== '' ? `\u001b[${code}m${text}\u001b[0m` : text);
   // The last column stays free: some terminals wrap when it is written.
   const width = Math.max(1, columns - 1);
-  const cut = (text: string) => cutToWidth(printable(text), width);
+  const cut = (text: string, indent = '') => cutToWidth(indent + printable(text), width);
   const head = [state.node, why?.provisionState ?? '', why?.step ?? '', duration(nowMs - state.startedAtMs)];
   const lines = [paint('1', cut(head.filter((part) => part !== '').join('  ')))];
   if (state.awaySinceMs !== undefined) {
@@ -59,7 +60,8 @@ export function renderBlock(state: ProgressState, nowMs: number, columns: number
       paint(
         '33',
         cut(
-          `  the service does not answer since ${duration(nowMs - state.awaySinceMs)}; the node goes on, and so does this`,
+          `the service does not answer since ${duration(nowMs - state.awaySinceMs)}; the node goes on, and so does this`,
+          INDENT,
         ),
       ),
     );
@@ -71,10 +73,12 @@ export function renderBlock(state: ProgressState, nowMs: number, columns: number
     const text = progressText(why);
     const hasBar = p.bytes !== undefined && p.totalBytes && width >= BAR_COLUMNS + 20;
     const drawn = hasBar ? `${bar(p.bytes! / p.totalBytes!, BAR_COLUMNS)} ` : '';
-    lines.push(cut(`  ${drawn}${text}`).replace(drawn.trim(), (found) => (found === '' ? '' : paint('32', found))));
+    lines.push(
+      cut(`${drawn}${text}`, INDENT).replace(drawn.trim(), (found) => (found === '' ? '' : paint('32', found))),
+    );
   }
   const waiting = waitingText(why, nowMs);
-  if (waiting !== '') lines.push(paint('2', cut(`  ${waiting}`)));
+  if (waiting !== '') lines.push(paint('2', cut(waiting, INDENT)));
   return lines;
 }
 
