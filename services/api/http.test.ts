@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
+import { asNodeId, asRunId } from '@bessemer/core';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { basicAuthentication, hashPassword } from './auth.ts';
@@ -141,6 +142,34 @@ describe('ports and chassis', () => {
     });
     expect(renamed.json['description']).toBe('rack 2');
     expect((await api.request('DELETE', `/v1/chassis/${chassisUuid}`)).status).toBe(204);
+  });
+});
+
+describe('a port of a node that is worked on', () => {
+  it('keeps its address and its node: another machine would boot into the work', async () => {
+    const made = async (name: string) =>
+      asNodeId(
+        String((await api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', name } })).json['uuid']),
+      );
+    const [busy, idle] = [await made('busy'), await made('idle')];
+    const portOf = async (node_uuid: string, address: string) =>
+      String((await api.request('POST', '/v1/ports', { body: { address, node_uuid } })).json['uuid']);
+    const ports = { busy: await portOf(busy, '52:54:00:aa:00:02'), idle: await portOf(idle, '52:54:00:aa:00:03') };
+    const patch = (port: string, name: string, value: string) =>
+      api.request('PATCH', `/v1/ports/${port}`, { body: [{ op: 'replace', path: `/${name}`, value }] });
+    const session = (await api.db.read.conductors.list())[0]!.session;
+    const fence = await api.db.write('run', async (tx) => {
+      const held = (await tx.nodes.reserve(busy, session, 'c1', 'deploy'))!;
+      const id = asRunId('77777777-7777-4777-8777-777777777778');
+      const rest = { id, verb: 'deploy', state: 'running', input: {}, segments: [], requestId: 'r' } as const;
+      await tx.runs.create({ ...rest, nodeUuid: busy, deadline: 1e15, owner: session, fence: held.fence });
+      return held.fence;
+    });
+    expect((await patch(ports.busy, 'address', '52:54:00:aa:00:09')).fault).toContain('is locked by host c1');
+    await api.db.write('rest', (tx) => tx.nodes.release(busy, fence));
+    expect((await patch(ports.busy, 'address', '52:54:00:aa:00:09')).fault).toContain('while work is under way');
+    expect((await patch(ports.idle, 'node_uuid', busy)).status).toBe(409);
+    expect((await patch(ports.busy, 'name', 'first')).status).toBe(200);
   });
 });
 

@@ -132,6 +132,12 @@ export const createPort: Handler = async (request, services) => {
   return created(portView(port, fullFields(request.minor), request.base), `${request.base}/v1/ports/${port.uuid}`);
 };
 
+const nodeLocked = (node: { readonly uuid: string }, host: string): ServiceError =>
+  new ServiceError(
+    'NODE_LOCKED',
+    `Node ${node.uuid} is locked by host ${host}, please retry after the current operation is completed.`,
+  );
+
 export const patchPort: Handler = async (request, services) => {
   const operations = request.body as unknown as PatchOperation[];
   const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
@@ -165,6 +171,16 @@ export const patchPort: Handler = async (request, services) => {
   );
   const port = await services.db.write('patch port', async (tx) => {
     const node = await tx.nodes.get(found.nodeUuid);
+    for (const nodeUuid of new Set([found.nodeUuid, patch.nodeUuid ?? found.nodeUuid])) {
+      const concerned = await tx.nodes.get(nodeUuid);
+      if (concerned?.reservation) throw nodeLocked(concerned, concerned.reservation.conductor);
+      // A port is how a machine is known when it boots: moved now, another machine would get this node's image.
+      if ((touched.has('address') || touched.has('node_uuid')) && (await tx.runs.current(nodeUuid)))
+        throw new ServiceError(
+          'INVALID_STATE',
+          `Port ${found.uuid} can not get another address or node while work is under way on node ${nodeUuid}: wait until it ends, or abort it.`,
+        );
+    }
     if (
       node &&
       [...touched].some((n) => CONNECTIVITY.includes(n)) &&
@@ -184,11 +200,7 @@ export const deletePort: Handler = async (request, services) => {
   const port = await findPort(request.params['port']!, services);
   await services.db.write('delete port', async (tx) => {
     const node = await tx.nodes.get(port.nodeUuid);
-    if (node?.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
+    if (node?.reservation) throw nodeLocked(node, node.reservation.conductor);
     await tx.ports.remove(port.uuid);
   });
   return noContent;
