@@ -161,6 +161,25 @@ describe('a deployment through the agent', () => {
     expect((await world.run(node.uuid)).notes['restarts']).toBe(1);
   });
 
+  it('writes the image that the node asks for when it is retried', async () => {
+    await deploy();
+    const agent = await booted();
+    let isBroken = true;
+    agent.script = (step) =>
+      step === 'write_image' && isBroken ? { error: 'it is too large' } : { result: RESULTS[step]! };
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'deploy failed');
+    isBroken = false;
+    const instanceInfo = { ...IMAGE, image_source: 'http://images.test/smaller.qcow2' };
+    await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { instanceInfo }));
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    await world.reaches(node.uuid, 'active');
+    expect(world.depot.ensured).toEqual([IMAGE.image_source, instanceInfo.image_source]);
+    expect((await world.run(node.uuid)).notes['image']).toMatchObject({
+      imageId: `id-of-${instanceInfo.image_source}`,
+    });
+  });
+
   it('takes no renewal of an address for a machine that begins again', async () => {
     await deploy();
     const agent = await booted();

@@ -90,7 +90,8 @@ export function createConductor(deps: ConductorDeps): Conductor {
         client: deps.ipmi,
         clock,
         cipherSuites: config.ipmi.default_cipher_suites,
-        commandTimeoutMs: config.ipmi.command_timeout_ms,
+        // An order that waits for its turn longer than this could leave when the lease belongs to another already.
+        commandTimeoutMs: Math.min(config.ipmi.command_timeout_ms, config.conductor.session_ttl_ms / 2),
       },
     });
   const descriptions = registry.descriptions();

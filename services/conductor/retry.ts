@@ -6,7 +6,6 @@ import type { Accepted } from '@bessemer/rpc';
 import { inMaintenance, mustGetNode, wrongState } from './accept.ts';
 import { agentSegmentOf } from './agent-phase.ts';
 import type { AgentLinks } from './agent-links.ts';
-import { readyImageOf } from './image-orders.ts';
 import type { Session } from './session.ts';
 import { reserveNode, type TaskWriter } from './task.ts';
 
@@ -40,12 +39,16 @@ export function createRunRetry(options: RetryOptions): RunRetry {
         );
       const fence = await reserveNode(tx, node, session, 'retry');
       await tx.nodes.processEvent(node.uuid, 'deploy', { fence, runId: failed.id, error: null });
-      const { scratch: _, agentSegment: __, ...notes } = failed.notes;
-      // An image that was refused is asked for again; the steps of an agent that still waits get new attempts.
+      const { scratch: _, agentSegment: __, image, ...kept } = failed.notes;
+      // The steps of an agent that still waits get new attempts.
       const hasAgent = segment.party === 'agent' && links.link(failed.id) !== undefined;
       const at = hasAgent || segment.party === 'conductor' ? failed.cursor : bootOf(failed.segments, failed.cursor);
       const isBoot = segment.steps[failed.cursor.step]?.step === 'boot_ramdisk' || at !== failed.cursor;
-      const kept = hasAgent ? retriedSegment(agentSegmentOf(failed.notes)) : undefined;
+      // What is written is what the node asks for now: an operator may have corrected the image since. The depot knows it by its digest.
+      const isWritten = !isBoot && segment.steps[failed.cursor.step]?.step !== 'write_image';
+      const notes = isWritten && image !== undefined ? { ...kept, image } : kept;
+      const isWanted = kept['imageWanted'] === true || image !== undefined;
+      const retried = hasAgent ? retriedSegment(agentSegmentOf(failed.notes)) : undefined;
       await tx.runs.takeOver(failed.id, session.id, fence);
       const run = await tx.runs.update(failed.id, fence, {
         state: 'running',
@@ -57,8 +60,8 @@ export function createRunRetry(options: RetryOptions): RunRetry {
         notes: {
           ...notes,
           ...(isBoot ? { agent: null, restarts: 0 } : {}),
-          ...(kept ? { agentSegment: kept } : {}),
-          imageWanted: notes['imageWanted'] === true || readyImageOf(notes) !== undefined,
+          ...(retried ? { agentSegment: retried } : {}),
+          imageWanted: isWanted,
         },
       });
       await tx.events.append({
