@@ -88,10 +88,12 @@ export function isBootable(medium: FakeMedium): boolean {
   return gpt.ok && gpt.value.partitions.some((partition) => partition.typeGuid === ESP_GUID);
 }
 
+const viewOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
 /** What is wrong with a disk that should hold the image and a config drive; undefined when nothing is. */
 export function differenceOf(medium: FakeMedium, image: SimImage): string | undefined {
-  const expected = Buffer.from(image.bytes);
-  const found = Buffer.from(medium.read(0, expected.length));
+  const expected = viewOf(image.bytes);
+  const found = viewOf(medium.read(0, expected.length));
   const differs = (from: number, to: number): boolean => !found.subarray(from, to).equals(expected.subarray(from, to));
   if (differs(0, OWN_FROM)) return 'the boot code differs';
   // Holes read as zeroes in the image, so this compares them too.

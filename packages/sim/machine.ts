@@ -26,7 +26,7 @@ const NETFN_CHASSIS = 0x00;
 const CHASSIS_CONTROL = 0x02;
 const SET_BOOT_OPTIONS = 0x08;
 /** What a buffer of the agent holds at most here: images are smaller. */
-const BUFFER_BYTES = 4 * MIB;
+const BUFFER_BYTES = MIB;
 
 export interface MachineOptions {
   readonly name: string;
@@ -189,7 +189,7 @@ export function createMachine(options: MachineOptions): Machine {
           mainsFail();
           throw new Error('the machine is off');
         }
-        if (chaos.strikes('disk write error', 0.001)) throw new Error('EIO: i/o error, write');
+        if (chaos.strikes('disk write error', 0.004)) throw new Error('EIO: i/o error, write');
         if (boot.verb === 'deploy' && disk.serial !== rootSerial)
           options.violate(`machine ${name}: a deployment wrote to ${disk.serial}, its root disk is ${rootSerial}`);
       },
