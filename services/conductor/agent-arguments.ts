@@ -1,4 +1,5 @@
 /** The arguments of an agent's steps, made from node, request and what earlier steps have left, each time a segment is sent. */
+import { isUtf8 } from 'node:buffer';
 import type { Json, JsonObject, Node, Run } from '@bessemer/core';
 import { coerceError, isJsonObject, ServiceError } from '@bessemer/core';
 import type { ConfigDriveArgs, DiskIdentity, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
@@ -67,6 +68,17 @@ function diskOf(run: Run): { disk?: DiskIdentity } {
   return isJsonObject(disk) ? { disk: disk as unknown as DiskIdentity } : {};
 }
 
+const toBase64 = (data: Uint8Array): string => Buffer.from(data).toString('base64');
+
+/** User data may be compressed or anything else that is no text: it arrives as it was given. */
+function userDataOf(
+  userData: ConfigDrive['userData'],
+): Pick<ConfigDriveArgs['configDrive'], 'userData' | 'userDataBase64'> {
+  if (userData === undefined) return {};
+  const bytes = Buffer.from(userData);
+  return isUtf8(bytes) ? { userData: bytes.toString('utf8') } : { userDataBase64: bytes.toString('base64') };
+}
+
 export function createAgentArguments(options: AgentArgumentsOptions): AgentArguments {
   const { db, depot, configurer, writer } = options;
 
@@ -82,13 +94,16 @@ export function createAgentArguments(options: AgentArgumentsOptions): AgentArgum
   }
   async function configDrive(run: Run, node: Node): Promise<ConfigDriveArgs> {
     const drive = await configDriveOf(db, node);
-    const { userData, networkData, vendorData } = drive;
+    const { userData, networkData, vendorData, extraFiles = [] } = drive;
     return {
       configDrive: {
         metaData: drive.metaData,
         ...(isJsonObject(networkData) ? { networkData } : {}),
-        ...(userData === undefined ? {} : { userData: Buffer.from(userData).toString('utf8') }),
+        ...userDataOf(userData),
         ...(isJsonObject(vendorData) ? { vendorData } : {}),
+        ...(extraFiles.length === 0
+          ? {}
+          : { extraFiles: extraFiles.map(({ path, data }) => ({ path, dataBase64: toBase64(data) })) }),
       },
       servicePublicKey: await configurer.servicePublicKey(),
       hostname: String(drive.metaData['hostname'] ?? hostnameOf(node)),
