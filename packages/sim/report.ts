@@ -30,14 +30,18 @@ export function reportOf(outcome: Outcome): SimulationReport {
     ...table('run', runs),
     '',
     ...(Object.keys(faults).length > 0 ? [...table('fault', faults), ''] : []),
-    ...(isWell ? [] : ['violated:', ...violations.map((text) => `  ${text}`), '', `again: ${commandOf(options)}`, '']),
+    ...(isWell ? [] : ['violated:', ...violations.map((text) => `  ${text}`), '', `again: ${againOf(options)}`, '']),
     `trace ${traceSha256}`,
   ];
   return { isWell, text: lines.join('\n'), traceSha256, virtualMs, runs, faults, violations };
 }
 
-const commandOf = (options: SimulateOptions): string =>
-  `bessemer sim --nodes ${options.nodes} --seed ${options.seed}${options.faults === false ? ' --no-faults' : ''}`;
+/** What shows the same again: the command, or the call when the command has no word for it. */
+function againOf({ nodes, seed, faults = true, fenceCheck = true, without = [], conductors }: SimulateOptions): string {
+  if (fenceCheck && without.length === 0 && conductors === undefined)
+    return `bessemer sim --nodes ${nodes} --seed ${seed}${faults ? '' : ' --no-faults'}`;
+  return `simulate(${JSON.stringify({ nodes, seed, faults, fenceCheck, without, conductors })})`;
+}
 
 function table(head: string, counts: Readonly<Record<string, number>>): string[] {
   const rows = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1));

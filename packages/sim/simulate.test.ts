@@ -50,7 +50,7 @@ describe('what the simulation notices', () => {
       if (!report.violations.join('\n').includes(late)) continue;
       caught = seed;
       expect(report.isWell).toBe(false);
-      expect(report.text).toContain(`again: bessemer sim --nodes 20 --seed ${seed}`);
+      expect(report.text).toContain(`again: simulate({"nodes":20,"seed":${seed},"faults":true,"fenceCheck":false`);
     }
     expect(caught).toBeDefined();
     const checked = await simulate({ nodes: 20, seed: caught! });
@@ -71,6 +71,7 @@ describe('what the simulation notices', () => {
       },
     });
     expect(report.violations.join('\n')).toContain('node n1 is stuck in "verifying": there is no run');
+    expect(report.text).toContain('again: bessemer sim --nodes 2 --seed 1 --no-faults');
   });
 
   it('a timer that is none of the virtual clock', PATIENCE, async () => {
