@@ -104,7 +104,8 @@ export async function createFloor(
         await order(name, 'chassis', 'power', 'on');
         at['power on'] = systemClock.nowMs();
         await reached('done');
-        await order(name, 'chassis', 'power', 'reset');
+        // A fresh process boots with less work for the emulator than one that was reset.
+        await order(name, 'chassis', 'power', 'cycle');
         at['reboot'] = systemClock.nowMs();
         at['ssh'] = await firstLogin(node.sshForwardPort!, key);
         await cpu.stop();

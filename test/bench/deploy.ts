@@ -145,7 +145,7 @@ export const deployBenchmark: Benchmark = {
       method:
         'Emulated servers (QEMU, no KVM), two of the same kind in two networks; by hand and ours in turn, each onto an empty disk. ' +
         'By hand: ipmitool, dnsmasq, a Node server that has the used MiB of the raw image ready, the same kernel and ramdisk with an agent of 70 lines ' +
-        'that verifies nothing, a config drive, power reset. Ours: PUT states/provision, config drive with host key, the image in the depot since an earlier deployment, ' +
+        'that verifies nothing, a config drive, power cycle. Ours: PUT states/provision, config drive with host key, the image in the depot since an earlier deployment, ' +
         'every extent verified. Both ends: a login by key over SSH, tried every 200 ms. "cpu" are the CPU seconds of the emulated server up to the phase, which other work on the machine moves less. "active" is when the service says so.',
       versions: { qemu, dnsmasq, ipmitool },
     };
