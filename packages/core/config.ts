@@ -182,6 +182,8 @@ export const CONFIG_SCHEMA = {
       default: '',
       help: 'First and last address to give, as 198.51.100.100,198.51.100.199.',
     },
+    router: { type: 'string', default: '', help: 'Default router that our DHCP tells. Empty: none is told.' },
+    lease_seconds: { type: 'number', default: 3600, min: 120, help: 'How long an address is lent.' },
   },
   boot: {
     http_port: { type: 'number', default: 6388, min: 0, max: 65_535, help: 'Boot scripts, kernel and ramdisk.' },
@@ -207,7 +209,7 @@ export const CONFIG_SCHEMA = {
     port: { type: 'number', default: 6387, min: 0, max: 65_535, help: 'HTTP exit of images.' },
     allowed_roots: {
       type: 'list',
-      default: ['/var/lib/bessemer/images'],
+      default: ['/srv/images'],
       help: 'file: images are read below these folders only.',
     },
     max_bytes: {

@@ -14,6 +14,8 @@ interface Mark {
   readonly phase: string;
   readonly matches: (event: StoredEvent) => boolean;
   readonly detail: (event: StoredEvent) => string;
+  /** The last event that fits counts, not the first: a run that was retried ends twice. */
+  readonly isLast?: true;
 }
 
 const text = (event: StoredEvent, ...keys: string[]): string =>
@@ -53,7 +55,7 @@ const MARKS: readonly Mark[] = [
   { phase: 'first ssh', matches: on('ssh.answered'), detail: (e) => text(e, 'address', 'port') },
   { phase: 'configure', matches: on('step.started', (e) => e.data['step'] === 'configure'), detail: () => 'playbook' },
   { phase: 'configured', matches: on('configure.done'), detail: (e) => `${text(e, 'ok')} tasks` },
-  { phase: 'finished', matches: on('run.finished'), detail: (e) => text(e, 'outcome', 'error') },
+  { phase: 'finished', matches: on('run.finished'), detail: (e) => text(e, 'outcome', 'error'), isLast: true },
 ];
 
 /**
@@ -63,7 +65,7 @@ const MARKS: readonly Mark[] = [
 export function timeline(events: readonly StoredEvent[]): TimelinePhase[] {
   const found: Array<{ mark: Mark; event: StoredEvent }> = [];
   for (const mark of MARKS) {
-    const event = events.find(mark.matches);
+    const event = mark.isLast ? events.findLast(mark.matches) : events.find(mark.matches);
     if (event) found.push({ mark, event });
   }
   found.sort((a, b) => a.event.at - b.event.at);

@@ -88,6 +88,10 @@ export async function loadIdentity(dataDir: string, random: Random): Promise<Ide
     await rename(part, path('service-ssh'));
   }
   if (!existsSync(path('data.key'))) {
+    if (existsSync(join(dataDir, 'bessemer.sqlite')))
+      throw new Error(
+        `${path('data.key')} is missing, and the database in ${dataDir} holds secrets that only it opens: restore it from a backup (a new key would make them unreadable for ever)`,
+      );
     const keyId = Buffer.from(random.bytes(4)).toString('hex');
     const key = Buffer.from(random.bytes(DATA_KEY_BYTES)).toString('base64url');
     await writeFile(path('data.key.part'), `${keyId}:${key}\n`, { mode: 0o600 });

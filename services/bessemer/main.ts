@@ -39,10 +39,9 @@ function readConfig(options: ServiceOptions): Config {
     ...(options.auth === undefined ? {} : { 'api.auth': options.auth }),
     ...options.set,
   };
-  return resolveConfig(
-    [{ 'service.data_dir': defaultDataDir }, file.values, configFromEnvironment(env), flags],
-    file.problems,
-  );
+  const config = resolveConfig([file.values, configFromEnvironment(env), flags], file.problems);
+  const { service } = config;
+  return { ...config, service: { ...service, data_dir: service.data_dir || defaultDataDir } };
 }
 
 /** Ends in order at the first signal; a second one ends at once. */

@@ -50,6 +50,8 @@ function networkOf(config: Config): BootNetwork | undefined {
     cidr: network.cidr,
     dhcp: network.dhcp,
     ...(network.dhcp_range === '' ? {} : { dhcpRange: network.dhcp_range }),
+    ...(network.router === '' ? {} : { router: network.router }),
+    leaseSeconds: network.lease_seconds,
   };
 }
 

@@ -9,8 +9,8 @@ export interface ImageRequest {
   readonly source: string;
   /** `image_disk_format`: raw, qcow2 ...; null lets the depot look. */
   readonly diskFormat: string | null;
-  /** The digest of the source; null when the operator gave none (allowed for files only). */
-  readonly checksum: ExpectedDigest | null;
+  /** The digest of the source, as the operator told it. */
+  readonly checksum: ExpectedDigest;
 }
 
 /** An image in the depot, checked and converted. */

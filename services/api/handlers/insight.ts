@@ -81,7 +81,7 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
   if (node.fault)
     return {
       summary: `The node has a fault: ${node.fault}.`,
-      whatToDo: `Mend it, then: baremetal node maintenance unset ${node.name ?? node.uuid}`,
+      whatToDo: `It is looked at again by itself and the maintenance ends when the BMC answers; see to power, cable and credentials of the BMC.`,
     };
   if (node.maintenance)
     return {
@@ -95,6 +95,11 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
     };
   if (state.endsWith('failed') || state === 'error')
     return { summary: `${state}: ${node.lastError ?? 'no reason was stored'}`, whatToDo: nextCommands(node) };
+  if (node.lastError !== null)
+    return {
+      summary: `The node is ${state}. Its last work failed: ${node.lastError}`,
+      whatToDo: 'Mend the cause and ask again.',
+    };
   return { summary: `The node is ${state} and waits for nothing.`, whatToDo: nextCommands(node) };
 }
 

@@ -22,7 +22,8 @@ export function imageDepotOf(depot: Depot, store: ImageStore, clock: Clock): Ima
       depot.ensure({
         source: {
           href: source,
-          ...(checksum ? { checksum: checksum.hex, checksumAlgorithm: checksum.algorithm } : {}),
+          checksum: checksum.hex,
+          checksumAlgorithm: checksum.algorithm,
           ...(diskFormat ? { diskFormat } : {}),
         },
         signal,

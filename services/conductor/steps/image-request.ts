@@ -13,7 +13,7 @@ function textOf(name: string, value: Json | undefined): string | null {
 
 /**
  * Reads image_source, image_checksum or image_os_hash_algo with image_os_hash_value, and image_disk_format.
- * @throws MISSING_PARAMETER without a source or, for a source on the web, without a digest; INVALID_PARAMETER for values of the wrong form.
+ * @throws MISSING_PARAMETER without a source or without a digest; INVALID_PARAMETER for values of the wrong form.
  */
 export function imageRequestOf(node: Pick<Node, 'uuid' | 'instanceInfo'>): ImageRequest {
   const info = node.instanceInfo;
@@ -33,15 +33,12 @@ export function imageRequestOf(node: Pick<Node, 'uuid' | 'instanceInfo'>): Image
       'instance_info/image_os_hash_algo and instance_info/image_os_hash_value belong together: one of them is missing.',
     );
   const digest = hashValue ?? checksum;
-  if (digest !== null) {
-    const expected = parseExpectedDigest(digest, hashAlgorithm ?? undefined);
-    if (!expected.ok) throw new ServiceError('INVALID_PARAMETER', `instance_info: ${expected.error.message}.`);
-    return { source, diskFormat, checksum: expected.value };
-  }
-  if (/^https?:\/\//i.test(source))
+  if (digest === null)
     throw new ServiceError(
       'MISSING_PARAMETER',
       `Cannot validate image information for node ${node.uuid} because one or more parameters are missing from its instance_info. Missing are: ['image_checksum' or 'image_os_hash_algo' and 'image_os_hash_value']`,
     );
-  return { source, diskFormat, checksum: null };
+  const expected = parseExpectedDigest(digest, hashAlgorithm ?? undefined);
+  if (!expected.ok) throw new ServiceError('INVALID_PARAMETER', `instance_info: ${expected.error.message}.`);
+  return { source, diskFormat, checksum: expected.value };
 }
