@@ -37,11 +37,8 @@ export interface Processes {
 
 const STDERR_BYTES = 4096;
 
-/** The worker's program: beside this file as source, and under a name of its own in a bundle. */
-const DEFAULT_WORKER = new URL(
-  import.meta.url.endsWith('.ts') ? './worker/main.ts' : './depot-worker.mjs',
-  import.meta.url,
-);
+/** The worker's program. */
+const DEFAULT_WORKER = new URL('./worker/main.ts', import.meta.url);
 
 /** The real adapter. `worker` is the worker's program where it is not in its usual place. */
 export function createProcesses(worker: URL = DEFAULT_WORKER): Processes {
