@@ -1,8 +1,9 @@
 /** Makes the agent one file that a bare Node runs: no node_modules, no type stripping. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import type { Plugin } from 'esbuild';
 
 export interface Bundle {
   readonly path: string;
@@ -25,8 +26,19 @@ const requiredHttp: Plugin = {
   },
 };
 
+/** The agent that an installed package brings along, ready made: it has no bundler. */
+const PREBUILT = fileURLToPath(new URL('./agent.mjs', import.meta.url));
+
 /** Writes the bundle to `outFile` (an `.mjs`). The same sources give the same bytes. */
 export async function bundleAgent({ outFile }: { outFile: string }): Promise<Bundle> {
+  if (existsSync(PREBUILT)) await copyFile(PREBUILT, outFile);
+  else await buildAgent(outFile);
+  const bytes = await readFile(outFile);
+  return { path: outFile, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+async function buildAgent(outFile: string): Promise<void> {
+  const { build } = await import('esbuild');
   await build({
     entryPoints: [fileURLToPath(new URL('./main.ts', import.meta.url))],
     outfile: outFile,
@@ -44,6 +56,4 @@ export async function bundleAgent({ outFile }: { outFile: string }): Promise<Bun
     // ws is CommonJS: its `require` of Node's own modules needs one.
     banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
   });
-  const bytes = await readFile(outFile);
-  return { path: outFile, sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
