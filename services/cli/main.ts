@@ -1,5 +1,4 @@
 /** `baremetal`: the command line of operators. Reads arguments and environment, and makes the real clock, files and terminal. */
-import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import type { Io } from './command.ts';
@@ -69,6 +68,8 @@ const io: Io = {
   hasColour: isTerminal && !env['NO_COLOR'],
   signal: interrupt.signal,
   runProgram([program, ...args]) {
+    // Loaded only here: few commands need it.
+    const { spawnSync } = process.getBuiltinModule('node:child_process');
     const result = spawnSync(program!, args, { maxBuffer: 256 * 1024 * 1024 });
     if (result.error) return undefined;
     return { code: result.status ?? 1, out: result.stdout, err: result.stderr.toString() };

@@ -119,7 +119,8 @@ export function createApi(deps: ApiDeps): Api {
     options: RequestOptions & { headers?: Record<string, string>; signal?: AbortSignal; idleMs?: number },
   ): Promise<IncomingMessage> {
     const url = urlOf(path, options.query);
-    const { request } = url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+    // Not `import`: that would evaluate every export of the module, and with them a whole second HTTP client.
+    const { request } = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http');
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     const headers: Record<string, string> = {
       Accept: 'application/json',
