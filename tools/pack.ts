@@ -3,13 +3,15 @@
  * every module is turned into JavaScript; the workspaces travel inside as bundled dependencies; `baremetal` and the agent are one file each.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
 import { bundleAgent } from '@bessemer/ramdisk-agent/bundle';
 import { build, transformSync } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
-const out = join(root, 'dist/package');
+/** Where the archive is put: `dist`, or the folder given. */
+const dist = resolve(process.argv[2] ?? join(root, 'dist'));
+const out = join(dist, 'package');
 
 interface Manifest {
   name: string;
@@ -29,12 +31,20 @@ const workspaces = (): string[] =>
       : [pattern],
   );
 
-const isLeftOut = (name: string) => /\.test\.ts$|^testing|^testdata$|^node_modules$|^dist$/.test(name);
+const isLeftOut = (name: string) =>
+  /\.test\.ts$|^testing|-testing\.ts$|^testdata$|^crash-test$|^test-world\.ts$|^node_modules$|^dist$/.test(name);
 /** Paths of modules stand in strings too: `new URL('./main.ts', import.meta.url)`. */
-const toJs = (text: string) => text.replaceAll(/(['"`](?:\.{1,2}\/|@bessemer\/)[^'"`\n]*)\.ts(['"`])/g, '$1.js$2');
+const toJs = (text: string) =>
+  text
+    .replaceAll('../../images/', '../images/')
+    .replaceAll(/(['"`](?:\.{1,2}\/|@bessemer\/)[^'"`\n]*)\.ts(['"`])/g, '$1.js$2');
 
 function copyWorkspace(folder: string): Manifest {
-  const manifest = readManifest(join(root, folder));
+  const own = join(root, folder);
+  // The recipes are no workspace: they are run from the tree.
+  const manifest: Manifest = existsSync(join(own, 'package.json'))
+    ? readManifest(own)
+    : { name: `@bessemer/${folder}`, version: readManifest(root).version };
   const target = join(out, 'node_modules', manifest.name);
   const walk = (from: string): void => {
     for (const name of readdirSync(from)) {
@@ -69,9 +79,9 @@ function copyWorkspace(folder: string): Manifest {
   return manifest;
 }
 
-rmSync(join(root, 'dist'), { recursive: true, force: true });
+rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'bin'), { recursive: true });
-const manifests = workspaces().map(copyWorkspace);
+const manifests = [...workspaces(), 'images'].map(copyWorkspace);
 await bundleAgent({ outFile: join(out, 'node_modules/@bessemer/ramdisk-agent/agent.mjs') });
 
 const cli = join(out, 'node_modules/@bessemer/cli');
@@ -92,7 +102,8 @@ const launcher = (main: string) =>
   readFileSync(join(root, 'services/bessemer/bin/bessemer.mjs'), 'utf8').replace("'../main.ts'", `'${main}'`);
 writeFileSync(join(out, 'bin/bessemer.mjs'), launcher('../node_modules/@bessemer/bessemer/main.js'), { mode: 0o755 });
 writeFileSync(join(out, 'bin/baremetal.mjs'), launcher('../lib/baremetal.mjs'), { mode: 0o755 });
-for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE']) cpSync(join(root, name), join(out, name));
+for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE'])
+  if (existsSync(join(root, name))) cpSync(join(root, name), join(out, name));
 
 const { version, optionalDependencies } = readManifest(root);
 const inside = manifests.map((m) => m.name).filter((name) => name !== '@bessemer/cli');
@@ -118,10 +129,6 @@ writeFileSync(
     2,
   ),
 );
-const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', join(root, 'dist')], {
-  cwd: out,
-  encoding: 'utf8',
-}).trim();
-console.log(
-  `dist/${packed.split('\n').at(-1)}: ${(statSync(join(root, 'dist', packed.split('\n').at(-1)!)).size / 1e6).toFixed(1)} MB`,
-);
+const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', dist], { cwd: out, encoding: 'utf8' });
+const archive = join(dist, packed.trim().split('\n').at(-1)!);
+console.log(`${archive}: ${(statSync(archive).size / 1e6).toFixed(1)} MB`);
