@@ -70,7 +70,7 @@ export function specifiersOf(text: string): string[] {
   return [...text.matchAll(SPECIFIER)].map((m) => m[1] ?? m[2] ?? m[3] ?? '');
 }
 
-const isTest = (path: string) => /\.test\.ts$|(^|\/)testing\.ts$|(^|\/)testing\//.test(path);
+const isTest = (path: string) => /\.test\.ts$|(^|\/)testing\.ts$|(^|\/)(testing|suite)\//.test(path);
 
 /** The room a path is in. */
 export function roomOf(path: string): string | undefined {
@@ -116,7 +116,7 @@ export function violations(files: readonly SourceFile[]): string[] {
       edges.set(room, from.add(target));
     }
     if (
-      /(^|[^\w.])process\.(argv|env)\b/.test(text) &&
+      /(^|[^\w.'"])process\.(argv|env)\b/.test(text) &&
       !/(^|\/)main\.ts$/.test(path) &&
       room !== 'tools' &&
       room !== 'test' &&

@@ -5,8 +5,8 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { openExecutor } from '../../services/executor/index.ts';
-import { startSshd, type TestSshd } from '../../services/executor/testing/sshd.ts';
+import { openExecutor } from '@bessemer/executor';
+import { startSshd, type TestSshd } from '@bessemer/executor/testing';
 import type { Benchmark, BenchResult } from './result.ts';
 
 const run = promisify(execFile);

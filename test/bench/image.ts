@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@bessemer/ports/node';
 import { parseBlockMap } from '@bessemer/image-format';
-import { configFor, depotFor, MIB, makeRaw, run } from '../../services/depot/testing.ts';
+import { configFor, depotFor, MIB, makeRaw, run } from '@bessemer/depot/testing';
 import type { Benchmark, BenchOptions, BenchResult } from './result.ts';
 
 const IMAGE_MIB = 2048;

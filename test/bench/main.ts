@@ -45,10 +45,20 @@ if (name === undefined || name === 'list' || name === '--help') {
   const benchmark = await load(name);
   const result = await benchmark.run({ say: (line) => console.error(`bench ${name}: ${line}`), args });
   const at = new Date().toISOString();
-  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGb: Math.round(totalmem() / 1024 ** 3), kernel: release() };
+  const machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+  };
   const json = JSON.stringify({
-    name, at, figures: result.figures, ratios: result.ratios, method: result.method,
-    versions: { node: process.version, ...result.versions }, machine,
+    name,
+    at,
+    figures: result.figures,
+    ratios: result.ratios,
+    method: result.method,
+    versions: { node: process.version, ...result.versions },
+    machine,
   });
   const table = printTable(result.table);
   const folder = new URL('./results/', import.meta.url).pathname;
