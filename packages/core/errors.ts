@@ -26,7 +26,6 @@ export const HTTP_STATUS = {
   CONDUCTOR_NOT_FOUND: 404,
   RUN_NOT_FOUND: 404,
   NOT_FOUND: 404,
-  NO_VALID_HOST: 404,
   // 405, 406, 413
   METHOD_NOT_ALLOWED: 405,
   NOT_ACCEPTABLE: 406,
@@ -44,8 +43,6 @@ export const HTTP_STATUS = {
   // 500, 503: our side
   BMC_FAILURE: 500,
   INTERNAL: 500,
-  CONCURRENT_ACTION_LIMIT: 503,
-  NO_FREE_CONDUCTOR_WORKER: 503,
   TEMPORARY_FAILURE: 503,
 } as const satisfies Record<string, number>;
 
