@@ -172,6 +172,7 @@ export async function startAndWait(options: WaitOptions): Promise<number> {
     if (goal.kind === 'provision') io.out(`Waiting for provision state ${goal.state} on node ${node}\n`);
     for (const event of early) onEvent(event);
     let lookedAt = Number.NEGATIVE_INFINITY;
+    let whyAskedAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       if (io.signal.aborted)
         throw new CliError(`No longer waiting; node ${node} goes on by itself.`, {
@@ -205,15 +206,16 @@ export async function startAndWait(options: WaitOptions): Promise<number> {
           hint: `It goes on by itself; see where it is: baremetal node why ${node}`,
         });
       }
-      if (awaySinceMs === undefined) {
+      if (awaySinceMs === undefined && clock.now() - whyAskedAt >= TICK_MS) {
+        whyAskedAt = clock.now();
         const answer = await ask(`${path}/why`);
         if (answer !== undefined) why = readWhy(answer);
       }
       view.update({ node, startedAtMs, why, awaySinceMs });
       const left =
         options.timeoutS > 0 ? options.timeoutS * 1000 - (clock.now() - startedAtMs) : Number.POSITIVE_INFINITY;
-      const rest = Math.max(0, Math.min(TICK_MS, left));
-      if (!mustLook) await clock.sleep(rest, wake.signal);
+      const rest = Math.max(0, Math.min(TICK_MS, whyAskedAt + TICK_MS - clock.now(), left));
+      if (!mustLook) await clock.sleep(awaySinceMs === undefined ? rest : Math.min(TICK_MS, left), wake.signal);
     }
   } finally {
     view.end();
