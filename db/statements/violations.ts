@@ -16,5 +16,11 @@ export function isConnectionFailure(error: unknown): boolean {
   const code = codeOf(error);
   if (/^(08...|57P0[1-3]|53300)$/.test(code)) return true;
   if (/^(ECONNREFUSED|ECONNRESET|EPIPE|ENOENT|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|EAI_AGAIN)$/.test(code)) return true;
-  return error instanceof Error && /connection terminated|timeout exceeded when trying to connect/i.test(error.message);
+  // Which of these pg says depends on whether the cut was noticed before the statement was sent.
+  return (
+    error instanceof Error &&
+    /connection terminated|connection error and is not queryable|timeout exceeded when trying to connect/i.test(
+      error.message,
+    )
+  );
 }
