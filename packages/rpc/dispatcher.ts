@@ -1,4 +1,5 @@
 /** The conductor's end of any bus: checks, calls the handler, and answers a repeat of a request id with the first answer. */
+import { createHash } from 'node:crypto';
 import { coerceError, isServiceError, serializeError, ServiceError } from '@bessemer/core';
 import type { Json, JsonObject } from '@bessemer/core';
 import type { Log, Random } from '@bessemer/ports';
@@ -117,8 +118,12 @@ export function createDispatcher(options: {
   };
 }
 
-/** One request of a client may lead to several calls: a repeat is the same method on the same node. */
+/** One request of a client may lead to several calls: a repeat is the same method with the same arguments, in whatever order. */
 function keyOf({ requestId, method, args }: RequestMessage): string {
-  const node = args !== null && typeof args === 'object' && !Array.isArray(args) ? args['nodeUuid'] : '';
-  return `${requestId} ${method} ${typeof node === 'string' ? node : ''}`;
+  const text = JSON.stringify(args, (_name, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+  return `${requestId} ${method} ${createHash('sha256').update(`${requestId} ${text}`).digest('base64url')}`;
 }

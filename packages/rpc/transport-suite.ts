@@ -154,7 +154,22 @@ export function describeTransport(
       await serve(transport, 'one', { injectNmi: async () => null });
       const client = await clientOf(transport);
       await client.call('one', 'injectNmi', { nodeUuid: NODE }, { requestId: 'req-7' });
-      expect([...kept]).toEqual([[`req-7 injectNmi ${NODE}`, { ok: true, result: null }]]);
+      expect([...kept]).toEqual([[expect.stringMatching(/^req-7 injectNmi [\w-]{43}$/), { ok: true, result: null }]]);
+    });
+
+    it('does what is asked under one request id with other arguments', async () => {
+      const { transport } = await start();
+      const asked: string[] = [];
+      await serve(transport, 'one', {
+        setBootDevice: async ({ device }) => {
+          asked.push(device);
+          return null;
+        },
+      });
+      const client = await clientOf(transport);
+      for (const device of ['pxe', 'disk', 'pxe'])
+        await client.call('one', 'setBootDevice', { nodeUuid: NODE, device, persistent: true }, { requestId: 'same' });
+      expect(asked).toEqual(['pxe', 'disk']);
     });
 
     it('refuses wrong arguments before they leave, saying which', async () => {
