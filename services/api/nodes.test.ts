@@ -185,6 +185,19 @@ describe('changing nodes', () => {
     expect(stored?.driverInfo).toEqual({ ipmi_password: 'geheim', ipmi_address: 'a' });
   });
 
+  it('keeps a masked secret below an object or a list, and takes a mask where none was shown as it is', async () => {
+    const ident = name();
+    const driverInfo = { bmc: { password: 'one', user: 'u' }, others: [{ token: 'two' }] };
+    const made = await create({ name: ident, driver_info: driverInfo });
+    const shown = made.json['driver_info'] as Record<string, object>;
+    expect(shown).toEqual({ bmc: { password: '******', user: 'u' }, others: [{ token: '******' }] });
+    await patch(ident, [
+      { op: 'replace', path: '/driver_info', value: { ...shown, bmc: { ...shown['bmc'], user: 'v' }, note: '******' } },
+    ]);
+    const stored = await api.db.read.nodes.find(String(made.json['uuid']));
+    expect(stored?.driverInfo).toEqual({ ...driverInfo, bmc: { password: 'one', user: 'v' }, note: '******' });
+  });
+
   it('falls back to the default interface when one is removed', async () => {
     const ident = name();
     await create({ name: ident, power_interface: 'no-power' });

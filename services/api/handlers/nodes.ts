@@ -2,8 +2,10 @@
 import {
   asNodeId,
   DELETE_ALLOWED_STATES,
+  isJsonObject,
   isProvisionState,
   isUuid,
+  type Json,
   type JsonObject,
   type Node,
   ServiceError,
@@ -163,12 +165,21 @@ function patchable(node: Node): JsonObject {
   return document;
 }
 
-/** A patch sends back the mask of a secret it was shown: that means the secret as it is. */
+/** A patch sends back the mask of a secret it was shown, at any depth: that means the secret as it is. */
 function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
-  const masked = maskSecrets(before);
-  return Object.fromEntries(
-    Object.entries(after).map(([name, v]) => [name, v === '******' && masked[name] === '******' ? before[name]! : v]),
-  );
+  const keep = (was: Json | undefined, shown: Json | undefined, now: Json): Json => {
+    if (now === '******' && shown === '******') return was!;
+    if (Array.isArray(now) && Array.isArray(was) && Array.isArray(shown))
+      return now.map((item, i) => keep(was[i], shown[i], item));
+    if (!isJsonObject(now) || !isJsonObject(was) || !isJsonObject(shown)) return now;
+    return Object.fromEntries(
+      Object.entries(now).map(([name, v]) => {
+        const isOld = Object.hasOwn(was, name);
+        return [name, keep(isOld ? was[name] : undefined, isOld ? shown[name] : undefined, v)];
+      }),
+    );
+  };
+  return keep(before, maskSecrets(before), after) as JsonObject;
 }
 
 export const patchNode: Handler = async (request, services) => {
