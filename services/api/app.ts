@@ -154,6 +154,7 @@ export function createApi(options: ApiOptions): Api {
         }),
       );
       if (status >= 500) failures.inc();
+      if (status === 503) ctx.set('Retry-After', '1');
       if (status === 401) ctx.set('WWW-Authenticate', 'Basic realm="Baremetal API"');
       ctx.status = status;
       ctx.set('Content-Type', 'application/json');

@@ -18,19 +18,49 @@ export async function hashPassword(password: string, random: Random): Promise<st
   return `scrypt:${Buffer.from(salt).toString('base64url')}:${(await derive(password, salt)).toString('base64url')}`;
 }
 
+/** scrypt works on the threads that also read files and resolve names: a flood of passwords must not have them all. */
+const MAX_DERIVATIONS = 2;
+const MAX_WAITING = 32;
+
+/** Runs at most MAX_DERIVATIONS at a time, in order. @throws ServiceError TEMPORARY_FAILURE when MAX_WAITING wait already. */
+function createGate(): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: Array<() => void> = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= MAX_DERIVATIONS) {
+      if (waiting.length >= MAX_WAITING)
+        throw new ServiceError(
+          'TEMPORARY_FAILURE',
+          'Too many passwords are being checked at this moment: try again in a second.',
+        );
+      // Who leaves hands its place over, so that nobody slips in between.
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    } else running++;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
 export interface Authenticator {
   readonly strategy: 'noauth' | 'http_basic';
-  /** Resolves when the request may go on. @throws ServiceError NOT_AUTHENTICATED. */
+  /** Resolves when the request may go on. @throws ServiceError NOT_AUTHENTICATED; TEMPORARY_FAILURE when too many ask. */
   check(authorization: string | undefined): Promise<void>;
 }
 
 export const noAuthentication: Authenticator = { strategy: 'noauth', check: async () => {} };
 
-/** `lookUp` gives the stored hash of a user. */
+/** `lookUp` gives the stored hash of a user; `deriveKey` is scrypt, or what a test puts in its place. */
 export function basicAuthentication(
   lookUp: (user: string) => Promise<string | undefined>,
   random: Random,
+  deriveKey: typeof derive = derive,
 ): Authenticator {
+  const gate = createGate();
   const remembered = new Set<string>();
   const mark = Buffer.from(random.bytes(16)).toString('base64url');
   const refused = () =>
@@ -50,7 +80,7 @@ export function basicAuthentication(
       const stored = colon < 0 ? undefined : await lookUp(text.slice(0, colon));
       // An unknown user costs the same time as a wrong password.
       const [, salt = 'AAAAAAAAAAAAAAAAAAAAAA', hash = ''] = stored?.split(':') ?? [];
-      const derived = await derive(text.slice(colon + 1), Buffer.from(salt, 'base64url'));
+      const derived = await gate(() => deriveKey(text.slice(colon + 1), Buffer.from(salt, 'base64url')));
       const expected = Buffer.from(hash, 'base64url');
       if (expected.length !== derived.length || !timingSafeEqual(derived, expected)) throw refused();
       if (remembered.size > 1000) remembered.clear();
