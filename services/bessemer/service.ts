@@ -55,6 +55,22 @@ function networkOf(config: Config): BootNetwork | undefined {
   };
 }
 
+/**
+ * The database knows the data key it was begun with by a setting sealed with it: roles that share a database must share the key.
+ * @throws Error that says so, before anything is sealed with another key.
+ */
+async function checkDataKey(db: Db, random: Random, dataDir: string): Promise<void> {
+  const name = 'installation';
+  const known = await db.read.settings.get(name).catch((cause: unknown) => {
+    throw new Error(
+      `the database was begun with another data key than ${join(dataDir, 'keys', 'data.key')}: copy the keys folder of the service that made it (docs/scaled.md), or restore it from a backup`,
+      { cause },
+    );
+  });
+  if (known === undefined)
+    await db.write('installation', (tx) => tx.settings.put(name, random.uuid(), { secret: true }));
+}
+
 /** One service of the given roles. Parts start in order and stop in the reverse one. */
 export function createService(options: ServiceOptions): Service {
   const { config, roles, clock, random, log } = options;
@@ -160,6 +176,7 @@ export function createService(options: ServiceOptions): Service {
         secrets: identity.dataKey,
       });
       stops.push(['database', () => db.close()]);
+      await checkDataKey(db, random, dataDir);
       const transport = await openTransport(db);
       stops.push(['bus', () => transport.close()]);
       const network = networkOf(config);

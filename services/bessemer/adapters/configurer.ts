@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isJsonObject, type JsonObject } from '@bessemer/core';
 import type { Configurer } from '@bessemer/conductor';
 import { connectExecutor, type ManagerProcess, startManagerProcess } from '@bessemer/executor';
-import type { Executor, PlayResult, Resume } from '@bessemer/executor-protocol';
+import type { Executor, ExecutorErrorBody, Resume } from '@bessemer/executor-protocol';
 import { coerceExecutorError } from '@bessemer/executor-protocol';
 import type { Log } from '@bessemer/ports';
 
@@ -21,11 +21,10 @@ export interface OwnedConfigurer extends Configurer {
   stop(): Promise<void>;
 }
 
-/** The play's own words where it failed, with what ssh or Python said behind them. */
-function errorOf(result: PlayResult): string | null {
-  if (!result.error) return null;
-  const said = result.error.transportText?.trim().split('\n').at(-1);
-  return said && !result.error.message.includes(said) ? `${result.error.message} (${said})` : result.error.message;
+/** The code that the documentation lists, the play's own words where it failed, and what ssh or Python said behind them. */
+export function sentenceOf({ code, message, transportText }: Omit<ExecutorErrorBody, 'at'>): string {
+  const said = transportText?.trim().split('\n').at(-1);
+  return `${code}: ${message}${said && !message.includes(said) ? ` (${said})` : ''}`;
 }
 
 const OUTCOMES = { ok: 'ok', changed: 'changed', skipped: 'skipped', failed: 'failed', unreachable: 'failed' } as const;
@@ -105,7 +104,7 @@ export function createConfigurer(options: ConfigurerOptions): OwnedConfigurer {
           changed,
           failed,
           skipped,
-          error: errorOf(result),
+          error: result.error ? sentenceOf(result.error) : null,
           resume: isJsonObject(resume) ? (resume as JsonObject) : null,
         };
       } catch (error) {
@@ -114,7 +113,7 @@ export function createConfigurer(options: ConfigurerOptions): OwnedConfigurer {
           changed: 0,
           failed: 0,
           skipped: 0,
-          error: coerceExecutorError(error).message,
+          error: sentenceOf(coerceExecutorError(error).toBody()),
           resume: play.resume,
         };
       }

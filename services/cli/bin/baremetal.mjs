@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the program under the Node 24 that the project brings along, whichever Node ran this file.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -9,7 +9,8 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
   await import(main);
 } else {
   const node = createRequire(import.meta.url).resolve(`node-linux-${process.arch}/bin/node`);
-  const child = spawnSync(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-  if (child.error) throw child.error;
-  process.exit(child.status ?? 1);
+  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // Whoever ends this process means the program.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code) => process.exit(code ?? 1));
 }
