@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveConfig } from '@bessemer/core';
@@ -33,7 +33,6 @@ it('refuses to start without the data key of its database, and with another one'
   const key = join(folder, 'data/keys/data.key');
   await rm(key);
   await expect(service().start()).rejects.toThrow(/data\.key is missing, and the database .* restore it from a backup/);
-  const { writeFile } = await import('node:fs/promises');
   await writeFile(key, `other:${Buffer.alloc(32, 1).toString('base64url')}\n`, { mode: 0o600 });
   await expect(service().start()).rejects.toThrow(/begun with another data key/);
 });
