@@ -83,10 +83,11 @@ describe('a deployment through the agent', () => {
   });
 
   it('fails with the words of the depot when the image is not what was promised', async () => {
-    world.depot.answer = () => Promise.reject(new Error('its SHA-256 is bbb, expected aaa'));
+    world.depot.answer = () =>
+      Promise.reject(Object.assign(new Error('its SHA-256 is bbb, expected aaa'), { code: 'CHECKSUM_MISMATCH' }));
     await deploy();
     const failed = await world.reaches(node.uuid, 'deploy failed');
-    expect(failed.lastError).toContain('its SHA-256 is bbb');
+    expect(failed.lastError).toContain('is not usable: CHECKSUM_MISMATCH: its SHA-256 is bbb');
     expect(failed.reservation).toBeNull();
   });
 

@@ -18,6 +18,10 @@ const JOB = 'image';
 /** Progress is written at most once a second. */
 const PROGRESS_INTERVAL_MS = 1_000;
 
+/** The depot's code in front, by which the documentation lists what to do. */
+const withCode = (error: Error): string =>
+  'code' in error && typeof error.code === 'string' ? `${error.code}: ${error.message}` : error.message;
+
 /** The image that a run's notes hold; undefined until it is ready. */
 export const readyImageOf = (notes: JsonObject): ReadyImage | undefined =>
   notes['image'] as unknown as ReadyImage | undefined;
@@ -45,7 +49,7 @@ export function createImageOrders(
       if (state.kind === 'running') return { kind: 'fine' };
       jobs.forget(run.id, JOB);
       if (state.kind === 'failed')
-        return { kind: 'failed', error: `The image ${request.source} is not usable: ${state.error.message}` };
+        return { kind: 'failed', error: `The image ${request.source} is not usable: ${withCode(state.error)}` };
       const image = state.value as unknown as ReadyImage;
       const { imageId, sizeBytes, usedBytes } = image;
       await writer.record(run, {
