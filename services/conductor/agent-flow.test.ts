@@ -241,6 +241,24 @@ describe('a deployment through the agent', () => {
     expect(agent.orders.some((order) => order.type === 'cancel')).toBe(true);
   });
 
+  it('closes the image and stops the agent when the node is deleted while it is written', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    expect(world.depot.open.size).toBe(1);
+    const run = await world.run(node.uuid);
+    await world.db.write('test', async (tx) => {
+      await tx.runs.update(run.id, run.fence, { state: 'aborted', waitingFor: null, finishedAt: world.clock.nowMs() });
+      await tx.nodes.remove(node.uuid);
+    });
+    await conductor.handlers.wakeRun({ runId: run.id }, request('w'));
+    await quiet();
+    expect(world.depot.open.size).toBe(0);
+    expect(agent.orders.at(-1)).toMatchObject({ type: 'cancel' });
+  });
+
   it('fails at once, in words, when the image cannot be offered or the hints cannot be read', async () => {
     world.depot.openExit = () => Promise.reject(new Error('image x is not in the store'));
     await deploy();

@@ -1,6 +1,6 @@
 /** What the API may ask of this conductor, as `packages/rpc` has it. Work is accepted here and done by the engine. */
 import type { InterfaceKind, JsonObject, Node, PowerTarget, Run } from '@bessemer/core';
-import { coerceError, INTERFACE_KINDS, isServiceError, nextState, ServiceError } from '@bessemer/core';
+import { asRunId, coerceError, INTERFACE_KINDS, isServiceError, nextState, ServiceError } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
@@ -334,7 +334,10 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       return null;
     },
     async wakeRun({ runId }) {
-      options.wake(runId);
+      const run = await db.read.runs.get(asRunId(runId));
+      // The API ends the run of a node that it deletes; what the run has open with us it cannot close.
+      if (run?.state === 'aborted' && !(await db.read.nodes.get(run.nodeUuid))) options.onEnded(run);
+      else options.wake(runId);
     },
   };
 

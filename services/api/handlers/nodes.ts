@@ -309,7 +309,9 @@ export const deleteNode: Handler = async (request, services) => {
     await tx.nodes.remove(node.uuid);
     return run;
   });
-  const host = ended && conductorFor(found, await readConductors(services));
+  // The one that works on the run has its image open and knows its agent.
+  const owner = ended?.owner ? await services.db.read.conductors.get(ended.owner) : undefined;
+  const host = ended && (owner?.alive ? owner.hostname : conductorFor(found, await readConductors(services)));
   if (ended && host) services.rpc.cast(host, 'wakeRun', { runId: ended.id });
   return noContent;
 };
