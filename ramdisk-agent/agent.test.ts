@@ -44,7 +44,7 @@ describe('a segment', () => {
     // The same order again, as a service does that did not hear the answer, changes nothing.
     service.order({ type: 'retry', run: 'run-1', fence: 1, step: 'write', attempt: 'write-2' });
     await clock.advance(5_000);
-    expect(service.stored).toHaveLength(7);
+    expect(service.story()).toHaveLength(7);
   });
   test('with a step or arguments that the agent does not know fails and says so', async () => {
     const { service, segment, until } = await world();
@@ -90,7 +90,7 @@ describe('attempts', () => {
     await until('done', () => service.story().includes('segment done'));
     const served = depot.servedBytes();
     segment([writeStep()], { segment: 'seg-2' });
-    await until('done', () => service.stored.length === 5);
+    await until('done', () => service.story().length === 5);
     expect(service.story().slice(3)).toEqual(['done write', 'segment done']);
     expect(depot.servedBytes()).toBe(served);
   });
@@ -98,7 +98,7 @@ describe('attempts', () => {
     let broken = true;
     const { service, segment, until, writeStep } = await world({ depotUp: () => !broken });
     segment([writeStep()]);
-    await until('failed', () => service.stored.length === 2);
+    await until('failed', () => service.story().length === 2);
     broken = false;
     segment([writeStep('write-2')], { fence: 2 });
     await until('done', () => service.story().includes('segment done'));
@@ -110,7 +110,7 @@ describe('work that was ended while nobody listened', () => {
   test('is stopped when the service refuses both credentials of the boot', async () => {
     const { service, segment, until, writeStep, agent } = await world();
     segment([writeStep()]);
-    await until('started', () => service.stored.length === 1);
+    await until('started', () => service.story().length === 1);
     service.kill();
     service.knowsKeys = service.knowsToken = false;
     service.up = true;
@@ -123,7 +123,7 @@ describe('fences', () => {
   test('a lower one is refused for every order, a higher one adopted while the work goes on', async () => {
     const { service, segment, until, writeStep, agent, clock } = await world();
     segment([writeStep()], { fence: 5 });
-    await until('started', () => service.stored.length === 1);
+    await until('started', () => service.story().length === 1);
     const order = { run: 'run-1', fence: 4 };
     service.order({ type: 'cancel', ...order });
     service.order({ type: 'hold', ...order });
@@ -148,7 +148,7 @@ describe('fences', () => {
   test('another run waits until nothing is worked on; its orders are not for this one', async () => {
     const { service, segment, until, writeStep, clock } = await world();
     segment([writeStep()]);
-    await until('started', () => service.stored.length === 1);
+    await until('started', () => service.story().length === 1);
     segment([inspect('a')], { run: 'run-2', fence: 2, segment: 'seg-2' });
     service.order({ type: 'cancel', run: 'run-2', fence: 2 });
     await clock.advance(100);
@@ -164,7 +164,7 @@ describe('hold, continue, cancel', () => {
   test('hold lets the running step end and begins no other', async () => {
     const { service, segment, until, writeStep, clock, agent } = await world();
     segment([writeStep(), inspect('b')]);
-    await until('started', () => service.stored.length === 1);
+    await until('started', () => service.story().length === 1);
     service.order({ type: 'hold', run: 'run-1', fence: 1 });
     await until('held', () => agent.journal().state === 'held');
     await clock.advance(60_000);
@@ -186,7 +186,7 @@ describe('hold, continue, cancel', () => {
   test('a failed or held segment can be cancelled; one that is over cannot be harmed', async () => {
     const { service, segment, until, clock } = await world();
     segment([{ ...inspect('a'), name: 'unknown' }]);
-    await until('failed', () => service.stored.length === 2);
+    await until('failed', () => service.story().length === 2);
     service.order({ type: 'cancel', run: 'run-1', fence: 1 });
     await until('cancelled', () => service.story().includes('segment cancelled'));
     service.order({ type: 'cancel', run: 'run-1', fence: 1 });
@@ -207,11 +207,11 @@ describe('the service goes away', () => {
     service.up = true;
     await until('told', () => service.story().includes('segment done'));
     expect(service.story()).toEqual(['started write', 'done write', 'started b', 'done b', 'segment done']);
-    expect(service.stored.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(service.stored.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5, 6]);
     expect(depot.servedBytes()).toBeLessThan(IMAGE_BYTES);
     expect(service.hellos.map((hello) => hello.bootId)).toEqual(['boot-1', 'boot-1']);
     expect(service.hellos.map((hello) => hello.key !== undefined)).toEqual([false, true]);
-    expect(service.hellos[1]?.journal).toMatchObject({ state: 'done', run: 'run-1', ackedSeq: 1 });
+    expect(service.hellos[1]?.journal).toMatchObject({ state: 'done', run: 'run-1', ackedSeq: 2 });
   });
 
   // A service may die at any moment: also between storing and acknowledging, and right after an order.
@@ -228,7 +228,7 @@ describe('the service goes away', () => {
       segment([writeStep(), inspect('b')], { fence: 2 });
       await until('done', () => service.story().includes('segment done'));
       expect(service.story()).toEqual(['started write', 'done write', 'started b', 'done b', 'segment done']);
-      expect(service.stored.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5]);
+      expect(service.stored.map((m) => m.seq)).toEqual([1, 2, 3, 4, 5, 6]);
       expect(depot.servedBytes()).toBeLessThan(IMAGE_BYTES * 1.1);
     },
   );
@@ -295,7 +295,7 @@ describe('power', () => {
   test('is refused while a step runs', async () => {
     const { service, segment, until, writeStep, hardware, clock } = await world();
     segment([writeStep()]);
-    await until('started', () => service.stored.length === 1);
+    await until('started', () => service.story().length === 1);
     service.order({ type: 'power', run: 'run-1', fence: 1, action: 'poweroff' });
     await clock.advance(100);
     expect(service.refusals).toMatchObject([{ of: 'power', code: 'BUSY' }]);

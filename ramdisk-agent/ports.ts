@@ -82,6 +82,8 @@ export interface StepContext extends StepServices {
   progress(progress: Omit<Progress, 'ratePerSecond' | 'rssBytes'>): void;
   note(level: 'debug' | 'info' | 'warn' | 'error', message: string): void;
   readonly memory: StepMemory;
+  /** Tells the service which disk is the run's, in a message that is kept: before the first byte is written to it. */
+  choseDisk(disk: DiskIdentity): void;
 }
 
 export interface StepServices {

@@ -170,6 +170,7 @@ export function createSegmentRunner(deps: StepServices & { outbox: Outbox; log: 
       run: at.run,
       signal,
       memory,
+      choseDisk: (disk) => outbox.keep({ type: 'event', ...at, kind: 'started', data: { disk } }),
       note,
       progress: (progress) =>
         outbox.progress(at, { ...progress, ratePerSecond: rate(progress), rssBytes: deps.hardware.rssBytes() }),

@@ -72,7 +72,7 @@ export interface TestService {
   readonly states: Array<Extract<SessionEffect, { kind: 'state' }>['journal']>;
   readonly connected: () => boolean;
   order(message: SessionOrder): void;
-  /** What was stored, in short: `started a`, `done a`, `failed a CODE`, `segment done`. */
+  /** What was stored, in short: `started a`, `done a`, `failed a CODE`, `segment done`; not which disk was chosen. */
   readonly story: () => string[];
   kill(): void;
 }
@@ -205,8 +205,9 @@ function createService(clock: ManualClock): TestService & { accept(channel: Mess
       current.run({ kind: 'order', message });
     },
     story: () =>
-      service.stored.map((message) => {
+      service.stored.flatMap((message) => {
         if (message.type === 'segmentDone') return `segment ${message.outcome}`;
+        if (message.kind === 'started' && message.data.disk) return [];
         return message.kind === 'failed'
           ? `failed ${message.step} ${message.data.code}`
           : `${message.kind} ${message.step}`;

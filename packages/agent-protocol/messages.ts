@@ -107,9 +107,18 @@ interface StepEvent {
   readonly step: string;
   readonly attempt: string;
 }
+export interface StartedData {
+  /** The name of the step. */
+  readonly name?: string;
+  /**
+   * Said a second time, when the step has chosen the disk of the run and before it writes to it: a later boot takes that one or
+   * none, also when this one ends without another word.
+   */
+  readonly disk?: DiskIdentity;
+}
 export interface StartedEvent extends StepEvent {
   readonly kind: 'started';
-  readonly data: JsonObject;
+  readonly data: StartedData;
 }
 export interface ProgressEvent extends StepEvent {
   readonly kind: 'progress';

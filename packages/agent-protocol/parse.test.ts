@@ -38,6 +38,13 @@ const agentMessages: AgentMessage[] = [
   { type: 'event', seq: 1, ...at, kind: 'started', data: {} },
   {
     type: 'event',
+    seq: 2,
+    ...at,
+    kind: 'started',
+    data: { disk: { name: '/dev/vda', serial: 's', wwn: null, byPath: null, sizeBytes: 1 } },
+  },
+  {
+    type: 'event',
     seq: 0,
     ...at,
     kind: 'progress',

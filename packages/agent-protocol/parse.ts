@@ -29,6 +29,7 @@ import type {
   Progress,
   SegmentStep,
   ServiceMessage,
+  StartedData,
   StepError,
   StepRecord,
   VersionRange,
@@ -113,7 +114,7 @@ const logData: Check<LogEvent['data']> = object<LogEvent['data']>({
 });
 
 const EVENT_DATA: Record<EventMessage['kind'], Check<EventMessage['data']>> = {
-  started: jsonObject,
+  started: object<StartedData>({ name: optional(text(256)), disk: optional(checkDiskIdentity) }),
   progress,
   log: logData,
   done: jsonObject,

@@ -178,6 +178,7 @@ describe(`on a ${kind}`, () => {
       signal: abort.signal,
       memory,
       progress: ({ phase }) => void phases.add(phase),
+      choseDisk() {},
       note() {},
     };
   };

@@ -23,6 +23,7 @@ export async function rootDisk(
   const choice = chooseRootDevice(disks, hints);
   if (!choice.ok) throw new StepFailure(choice.code, choice.message);
   context.memory.disk = identityOf(choice.disk);
+  context.choseDisk(context.memory.disk);
   context.note('info', `root disk is ${describeDisk(choice.disk)}`);
   return choice.disk;
 }

@@ -306,6 +306,20 @@ describe('the disk is the one that was chosen at first', () => {
     expect(isZero(w.disks.medium('stranger').read(0, MIB))).toBe(true);
     expect(Buffer.compare(w.medium.read(0, MIB), w.image.bytes.subarray(0, MIB))).toBe(0);
   });
+  test('and the service hears of it before the first byte is written', async () => {
+    const heard: string[] = [];
+    const w: World = await world({
+      onWrite: () =>
+        void heard.push(
+          ...w.service.stored.flatMap((m) =>
+            m.type === 'event' && m.kind === 'started' ? [m.data.disk?.serial ?? ''] : [],
+          ),
+        ),
+    });
+    w.segment([writeStep(w)]);
+    await ended(w);
+    expect(heard.slice(0, 2)).toEqual(['', 'disk-1']);
+  });
   test('also in another boot, of which only the service remembers the disk', async () => {
     const first = await world({ depotUp: () => false });
     first.segment([writeStep(first)]);

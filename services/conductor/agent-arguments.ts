@@ -61,7 +61,7 @@ export async function configDriveOf(db: Pick<Db, 'read'>, node: Node): Promise<C
   };
 }
 
-/** The disk that the run has chosen, once it is known: by what write_image gave, or by what it said when it failed. */
+/** The disk that the run has chosen, once it is known: by what write_image gave, or said when it chose it or failed. */
 function diskOf(run: Run): { disk?: DiskIdentity } {
   const written = (run.notes['results'] as JsonObject | undefined)?.['write_image'];
   const disk = (isJsonObject(written) ? written['disk'] : undefined) ?? run.notes['rootDisk'];

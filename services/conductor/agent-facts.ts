@@ -61,6 +61,8 @@ function stepFacts(
   const about = { interface: kind, step: message.step, attempt: 1 };
   switch (message.kind) {
     case 'started':
+      // The second word of an attempt that was told of already.
+      if (message.data.disk) return { ...NOTHING, notes: { rootDisk: message.data.disk as unknown as Json } };
       return { ...NOTHING, cursorStep: index, events: [{ type: 'step.started', data: about }] };
     case 'failed':
       return {

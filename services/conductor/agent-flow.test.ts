@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DiskIdentity } from '@bessemer/agent-protocol';
 import type { Node } from '@bessemer/core';
 import type { Conductor } from './conductor.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -198,6 +199,29 @@ describe('a deployment through the agent', () => {
     agent.script = (step) => ({ result: RESULTS[step]! });
     agent.finish('write_image');
     await world.reaches(node.uuid, 'active');
+  });
+
+  it('names the disk that an agent had chosen before its machine lost its power in the first write', async () => {
+    await deploy();
+    const agent = await booted();
+    agent.script = () => 'hang';
+    agent.connect(conductor.agents);
+    await world.until(async () => agent.done.size === 1);
+    const disk = RESULTS['write_image']!['disk'];
+    agent.choose('write_image', disk as DiskIdentity);
+    await quiet();
+    const started = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['step.started'] }, 100);
+    expect(started.filter((event) => event.data['step'] === 'write_image')).toHaveLength(1);
+    agent.cut();
+    await world.db.write('test', (tx) =>
+      tx.events.append({ type: 'boot.script', nodeUuid: node.uuid, runId: null, data: { mac: MAC, answer: 'local' } }),
+    );
+    await waitsFor('boot');
+    const second = await booted('boot-2');
+    second.connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+    const segment = second.orders.find((order) => order.type === 'segment');
+    expect(segment?.steps[0]).toMatchObject({ name: 'write_image', args: { disk } });
   });
 
   it('names the disk of the first boot to an agent of a later one', async () => {

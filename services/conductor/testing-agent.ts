@@ -4,6 +4,7 @@ import {
   encodeMessage,
   type AgentJournal,
   type AgentMessage,
+  type DiskIdentity,
   type HelloMessage,
   type Inventory,
   type KeptMessage,
@@ -81,6 +82,8 @@ export interface ScriptedAgent {
   connect(gateway: AgentGateway, credential?: { token?: string; key?: string }): void;
   /** The network goes away; the agent goes on. */
   cut(): void;
+  /** Says which disk a step that hangs has chosen. */
+  choose(step: string, disk: DiskIdentity): void;
   /** Goes on with a step that hangs. */
   finish(step: string, scripted?: Scripted): void;
   readonly key: string | undefined;
@@ -213,6 +216,11 @@ export function createScriptedAgent(options: ScriptedAgentOptions): ScriptedAgen
       const gone = channel;
       channel = undefined;
       gone?.close('cut');
+    },
+    choose(stepId, disk) {
+      const { run, segment: id, steps } = segment!;
+      const { attempt } = steps.find((step) => step.id === stepId)!;
+      keep({ type: 'event', run, segment: id, step: stepId, attempt, kind: 'started', data: { disk } });
     },
     finish(step, scripted = { result: RESULTS[step] ?? {} }) {
       if (scripted !== 'hang' && end(step, scripted)) work();
