@@ -222,7 +222,7 @@ export function createAgentPhase(options: AgentPhaseOptions): AgentPhase {
           what: 'agent',
           from: `the agent at ${link.address}`,
           until: untilOf(run),
-          hint: `The agent works on ${step}; \`node show\` has its progress.`,
+          hint: `The agent works on ${step}; \`node why\` has its progress.`,
         },
       };
     },
