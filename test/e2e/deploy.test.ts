@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWorld, runCommand, testImage, type World, writeConfigDrive } from './world.ts';
+import { type CommandResult, createWorld, runCommand, testImage, type World, writeConfigDrive } from './world.ts';
 
 const MIB = 1024 * 1024;
 const IMAGE_BYTES = 3072 * MIB;
@@ -97,17 +97,24 @@ const stateOf = async (node: string) =>
   (await world.ok('node', 'show', node, '-f', 'value', '-c', 'provision_state')).trim();
 const isStep = (step: string, type: string) => (e: { type: string; data: Record<string, unknown> }) =>
   e.type === type && e.data['step'] === step;
-/** Resolves when a fifth of the image is on its way to the disk. */
-const inTheMiddleOfTheWrite = (node: string) =>
-  world.waitForWhy(node, (why) => {
-    const progress = why['progress'] as unknown as { phase?: string; bytes?: number; total_bytes?: number } | null;
-    return Boolean(
-      progress?.phase === 'write' &&
-        progress.bytes &&
-        progress.total_bytes &&
-        progress.bytes > progress.total_bytes / 5,
-    );
+/**
+ * Orders a deployment and comes back when a fifth of the image is on its way to the disk. The command that waits for the end is
+ * in a list, so that it is not awaited together with this.
+ */
+async function deployToTheMiddleOfTheWrite(node: string, hostname: string): Promise<[Promise<CommandResult>]> {
+  await world.setImage(node, image);
+  const drive = await writeConfigDrive(world, hostname);
+  const deployed = world.cli('node', 'deploy', node, '--config-drive', drive, '--wait');
+  let ended: CommandResult | undefined;
+  void deployed.then((result) => (ended = result));
+  await world.waitForWhy(node, (why) => {
+    if (ended) throw new Error(`the deployment ended too soon: ${ended.out}${ended.err}`);
+    const progress = why['progress'] as unknown as { phase: string; bytes: number; total_bytes: number } | null;
+    const isImage = progress?.phase === 'writing' && progress.total_bytes > 100 * MIB;
+    return isImage && progress.bytes > progress.total_bytes / 5;
   });
+  return [deployed];
+}
 
 beforeAll(async () => {
   world = await createWorld({
@@ -213,10 +220,8 @@ describe('deployment on real machines', () => {
   });
 
   it('goes on when the service is killed in the middle of the write and again while the machine reboots', async () => {
-    const drive = await writeConfigDrive(world, 'host-again');
-    const deployed = world.cli('node', 'deploy', 'n1', '--config-drive', drive, '--wait');
     const since = (await world.events('n1')).length;
-    await inTheMiddleOfTheWrite('n1');
+    const [deployed] = await deployToTheMiddleOfTheWrite('n1', 'host-again');
     await world.killService();
     await world.startService();
     const fresh = async () => (await world.events('n1')).slice(since);
@@ -243,9 +248,7 @@ describe('deployment on real machines', () => {
   it('starts the ramdisk again after a power cut, and the disk is the image to the byte', async () => {
     const node = world.node('n2');
     soil(node.diskPath);
-    const drive = await writeConfigDrive(world, 'host-cut');
-    const deployed = world.cli('node', 'deploy', 'n2', '--config-drive', drive, '--wait');
-    await inTheMiddleOfTheWrite('n2');
+    const [deployed] = await deployToTheMiddleOfTheWrite('n2', 'host-cut');
     await world.lab.powerCut('n2');
     const cutAt = new Date();
     const cut = join(world.folder, 'cut.raw');

@@ -65,6 +65,8 @@ export interface World {
   waitForWhy(node: string, fits: (why: Record<string, never>) => boolean): Promise<void>;
   /** Registers a lab server and brings it to `available`. */
   enroll(node: string, image: TestImage | { href: string; checksum: string }, extra?: string[]): Promise<void>;
+  /** Puts the image into instance_info, which undeploying empties. */
+  setImage(node: string, image: TestImage | { href: string; checksum: string }): Promise<void>;
   /** Logs in over the forwarded port, accepting only the host key that was told. */
   ssh(node: string, command: string, user?: string): Promise<CommandResult>;
   consoleOf(node: string): string;
@@ -217,35 +219,26 @@ export async function createWorld(options: {
     },
     async enroll(nodeName, image, extra = []) {
       const node = world.node(nodeName);
-      const source =
-        'href' in image
-          ? image
-          : { href: `file://${image.qcow2.path}`, checksum: image.qcow2.digest.replace('sha256:', '') };
-      await world.ok(
-        'node',
-        'create',
-        '--driver',
-        'ipmi',
-        '--name',
-        nodeName,
-        '--driver-info',
+      const bmc = [
         `ipmi_address=${node.bmcAddress}`,
-        '--driver-info',
         `ipmi_username=${node.bmcUser}`,
-        '--driver-info',
         `ipmi_password=${node.bmcPassword}`,
-        '--instance-info',
-        `image_source=${source.href}`,
-        '--instance-info',
-        'image_os_hash_algo=sha256',
-        '--instance-info',
-        `image_os_hash_value=${source.checksum}`,
-        ...extra,
-      );
+      ];
+      const driverInfo = bmc.flatMap((pair) => ['--driver-info', pair]);
+      await world.ok('node', 'create', '--driver', 'ipmi', '--name', nodeName, ...driverInfo, ...extra);
+      await world.setImage(nodeName, image);
       const uuid = (await world.ok('node', 'show', nodeName, '-f', 'value', '-c', 'uuid')).trim();
       await world.ok('port', 'create', node.mac, '--node', uuid);
       await world.ok('node', 'manage', nodeName, '--wait');
       await world.ok('node', 'provide', nodeName, '--wait');
+    },
+    async setImage(nodeName, image) {
+      const { href, checksum } =
+        'href' in image
+          ? image
+          : { href: `file://${image.qcow2.path}`, checksum: image.qcow2.digest.replace('sha256:', '') };
+      const info = [`image_source=${href}`, 'image_os_hash_algo=sha256', `image_os_hash_value=${checksum}`];
+      await world.ok('node', 'set', nodeName, ...info.flatMap((pair) => ['--instance-info', pair]));
     },
     async ssh(nodeName, command, user = 'debian') {
       const port = world.node(nodeName).sshForwardPort!;
