@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Json, JsonObject, Node, Run } from '@bessemer/core';
 import { coerceError, isJsonObject, ServiceError } from '@bessemer/core';
+import { MAX_MESSAGE_BYTES } from '@bessemer/agent-protocol';
 import type { ConfigDriveArgs, DiskIdentity, RootDeviceHints, WriteImageArgs } from '@bessemer/agent-protocol';
 import type { Db } from '@bessemer/db';
 import { type ConfigDrive, parseConfigDriveInput } from '@bessemer/image-format';
@@ -50,7 +51,10 @@ export async function configDriveOf(db: Pick<Db, 'read'>, node: Node): Promise<C
   const stored = await db.read.nodes.getConfigDrive(node.uuid);
   const parsed = await parseConfigDriveInput(stored ?? {});
   if (!parsed.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${parsed.error.message}`);
-  const drive = parsed.value;
+  return completed(parsed.value, node);
+}
+
+function completed(drive: ConfigDrive, node: Node): ConfigDrive {
   const hostname = hostnameOf(node);
   const defaults = { uuid: node.instanceUuid ?? node.uuid, name: hostname, hostname };
   const networkData = drive.networkData ?? (Object.keys(node.networkData).length > 0 ? node.networkData : undefined);
@@ -79,6 +83,33 @@ function userDataOf(
   return isUtf8(bytes) ? { userData: bytes.toString('utf8') } : { userDataBase64: bytes.toString('base64') };
 }
 
+/** A config drive as the agent gets it. */
+function payloadOf({ metaData, userData, networkData, vendorData, extraFiles = [] }: ConfigDrive) {
+  return {
+    metaData,
+    ...(isJsonObject(networkData) ? { networkData } : {}),
+    ...userDataOf(userData),
+    ...(isJsonObject(vendorData) ? { vendorData } : {}),
+    ...(extraFiles.length === 0
+      ? {}
+      : { extraFiles: extraFiles.map(({ path, data }) => ({ path, dataBase64: toBase64(data) })) }),
+  } satisfies ConfigDriveArgs['configDrive'];
+}
+
+/** What the rest of a segment may take of a message: its other steps, hints, names and keys. */
+const REST_OF_SEGMENT_BYTES = 64 * 1024;
+const MAX_CONFIG_DRIVE_BYTES = MAX_MESSAGE_BYTES - REST_OF_SEGMENT_BYTES;
+
+/** Refuses a config drive that could not be sent to the node once its turn comes. @throws INVALID_PARAMETER. */
+export function checkConfigDriveSize(drive: ConfigDrive, node: Node): void {
+  const sizeBytes = Buffer.byteLength(JSON.stringify(payloadOf(completed(drive, node))));
+  if (sizeBytes <= MAX_CONFIG_DRIVE_BYTES) return;
+  throw new ServiceError(
+    'INVALID_PARAMETER',
+    `configdrive: as it is sent to the node (files that are no text in base64) it has ${sizeBytes} bytes, and at most ${MAX_CONFIG_DRIVE_BYTES} are possible. Let the node fetch what is large itself.`,
+  );
+}
+
 export function createAgentArguments(options: AgentArgumentsOptions): AgentArguments {
   const { db, depot, configurer, writer } = options;
 
@@ -94,17 +125,8 @@ export function createAgentArguments(options: AgentArgumentsOptions): AgentArgum
   }
   async function configDrive(run: Run, node: Node): Promise<ConfigDriveArgs> {
     const drive = await configDriveOf(db, node);
-    const { userData, networkData, vendorData, extraFiles = [] } = drive;
     return {
-      configDrive: {
-        metaData: drive.metaData,
-        ...(isJsonObject(networkData) ? { networkData } : {}),
-        ...userDataOf(userData),
-        ...(isJsonObject(vendorData) ? { vendorData } : {}),
-        ...(extraFiles.length === 0
-          ? {}
-          : { extraFiles: extraFiles.map(({ path, data }) => ({ path, dataBase64: toBase64(data) })) }),
-      },
+      configDrive: payloadOf(drive),
       servicePublicKey: await configurer.servicePublicKey(),
       hostname: String(drive.metaData['hostname'] ?? hostnameOf(node)),
       ...diskOf(run),

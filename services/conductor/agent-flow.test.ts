@@ -399,6 +399,23 @@ describe('a deployment through the agent', () => {
     expect(cleaner.done.size).toBe(1);
   });
 
+  it('refuses a config drive that no message could bring to the node, and takes one that fits', async () => {
+    const ask = (chars: number) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: { user_data: 'x'.repeat(chars) }, deploySteps: null },
+        request(`d${chars}`),
+      );
+    await expect(ask(1024 * 1024)).rejects.toMatchObject({
+      code: 'INVALID_PARAMETER',
+      publicMessage: expect.stringMatching(/it has 10\d{5} bytes, and at most 983040 are possible/),
+    });
+    expect((await world.get(node.uuid)).provisionState).toBe('available');
+    await ask(980_000);
+    const agent = await booted();
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'active');
+  });
+
   it('refuses a deployment without an image, and one without a digest', async () => {
     await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { instanceInfo: {} }));
     await expect(deploy()).rejects.toMatchObject({

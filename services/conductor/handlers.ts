@@ -6,6 +6,7 @@ import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
+import { checkConfigDriveSize } from './agent-arguments.ts';
 import type { DriverTask, ManagementInterface } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { flowOf } from './flows/flows.ts';
@@ -164,6 +165,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       await checkPlay({}, asked.instanceInfo);
       const drive = await parseConfigDriveInput(configDrive ?? {});
       if (!drive.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${drive.error.message}`);
+      checkConfigDriveSize(drive.value, asked);
       return options.acceptor().accept({
         nodeUuid,
         requestId,
