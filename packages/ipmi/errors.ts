@@ -10,6 +10,7 @@ export type IpmiErrorCode =
   | 'CIRCUIT_OPEN'
   | 'MALFORMED'
   | 'OUTCOME_UNKNOWN'
+  | 'EXPIRED'
   | 'ABORTED';
 
 export interface IpmiErrorDetails {

@@ -34,8 +34,11 @@ export interface Session {
   readonly isLive: boolean;
   /** Registers the session and starts its heartbeat. */
   start(): Promise<void>;
-  /** @throws TEMPORARY_FAILURE unless at least half of the session's life is left: called right before every order to a BMC. */
-  checkMayOrder(): void;
+  /**
+   * Called right before every order to a BMC. Gives the moment of the monotonic clock until which half of the session's life is
+   * left, as far as is known now: nothing of the order leaves after it. @throws TEMPORARY_FAILURE when it is over.
+   */
+  checkMayOrder(): number;
   /** Ends the session: its leases are free. */
   end(): Promise<void>;
   /** Stops the heartbeat without a word to the database, as a crash does. */
@@ -112,6 +115,7 @@ export function createSession(options: SessionOptions): Session {
           'This conductor has lost touch with the database and gives no orders to hardware until it has it again.',
           { context: { session: id, lifeLeftMs: lifeLeftMs(), isTransient: true } },
         );
+      return renewedAtMs + ttlMs / 2;
     },
     async end() {
       timer?.cancel();

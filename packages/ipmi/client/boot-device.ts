@@ -6,7 +6,7 @@ import { BOOT_PARAMETER, SET_STATE, setSystemBootOptions } from '../commands/set
 import { IpmiError } from '../errors.ts';
 import type { IpmiEndpoint, SendOptions } from './client.ts';
 
-type CallOptions = Pick<SendOptions, 'signal'>;
+type CallOptions = Pick<SendOptions, 'signal' | 'notAfterMs'>;
 
 export interface BootDeviceRequest {
   readonly device: BootDevice;

@@ -420,6 +420,57 @@ describe('cancelling', () => {
   });
 });
 
+describe('an order that may leave only until a moment', () => {
+  it('is taken back from the queue, and from behind the session set-up', async () => {
+    const world = await createWorld();
+    world.tricks.link = () => [50];
+    const notAfterMs = world.clock.monotonicMs() + 300;
+    const orders = [1, 2].map(() => setPower(world.endpoint(), 'on', { notAfterMs }).catch((error: unknown) => error));
+    for (const error of await world.run(Promise.all(orders)))
+      expect(error).toMatchObject({ code: 'EXPIRED', details: { mayHaveBeenReceived: false } });
+    expect(world.chassis.history).toEqual([]);
+    expect(await world.run(getPowerState(world.endpoint()))).toBe('off');
+  });
+
+  it('is not repeated after it, and says that it may have been received', async () => {
+    const world = await createWorld();
+    await world.run(getPowerState(world.endpoint()));
+    world.tricks.link = (toBmc) => (toBmc ? [] : [0]);
+    const before = world.sentToBmc.length;
+    const notAfterMs = world.clock.monotonicMs() + 500;
+    const error = await world.run(setPower(world.endpoint(), 'on', { notAfterMs }).catch((thrown: unknown) => thrown));
+    expect(error).toMatchObject({ code: 'EXPIRED', details: { attempts: 1, mayHaveBeenReceived: true } });
+    expect(world.sentToBmc.length).toBe(before + 1);
+  });
+
+  it('ends a sequence: what waits for its turn when the process stood still is not sent', async () => {
+    const world = await createWorld();
+    await world.run(getPowerState(world.endpoint()));
+    const sets: number[] = [];
+    world.tricks.lie = ({ netFn, cmd }) => {
+      if (netFn === 0 && cmd === 0x08) sets.push(world.clock.monotonicMs());
+      return undefined;
+    };
+    world.tricks.link = () => [100];
+    const startMs = world.clock.monotonicMs();
+    const order = setBootDevice(
+      world.endpoint(),
+      { device: 'pxe', persistent: false, efi: true },
+      { notAfterMs: startMs + 500 },
+    );
+    expect(await world.run(order.catch(code))).toBe('EXPIRED');
+    expect(sets.map((atMs) => atMs - startMs)).toEqual([100, 300, 500]);
+  });
+
+  it('is answered late all the same', async () => {
+    const world = await createWorld();
+    await world.run(getPowerState(world.endpoint()));
+    world.tricks.link = () => [300];
+    await world.run(setPower(world.endpoint(), 'on', { notAfterMs: world.clock.monotonicMs() + 1 }));
+    expect(world.chassis.history).toHaveLength(1);
+  });
+});
+
 describe('answers that cannot be read', () => {
   it('name the command and the BMC', async () => {
     const world = await createWorld();

@@ -54,6 +54,11 @@ export interface SendOptions {
   readonly signal?: AbortSignal;
   /** Overrides what the command says of itself: true allows retransmission, false forbids it. */
   readonly idempotent?: boolean;
+  /**
+   * Monotonic time of the client's clock after which nothing of the request leaves any more: not from the queue, not after the
+   * session set-up, not as a repeat. It is asked right at each transmission, so that a process that stood still sends nothing late.
+   */
+  readonly notAfterMs?: number;
 }
 
 /** One BMC as seen by its callers: requests go out one at a time, in order, over one held session. */
@@ -63,7 +68,8 @@ export interface IpmiEndpoint {
   /**
    * Resolves with the decoded response. Rejects with IpmiError: COMPLETION_CODE, TIMEOUT (nothing more was heard),
    * OUTCOME_UNKNOWN (a command that must not be repeated went out and was not answered), CIRCUIT_OPEN,
-   * AUTHENTICATION_FAILED, CIPHER_SUITE_REFUSED, PRIVILEGE_REFUSED, SESSION_LIMIT, MALFORMED or ABORTED.
+   * AUTHENTICATION_FAILED, CIPHER_SUITE_REFUSED, PRIVILEGE_REFUSED, SESSION_LIMIT, MALFORMED, ABORTED or EXPIRED (`notAfterMs`
+   * is over; `details.mayHaveBeenReceived` says whether an earlier try went out).
    */
   send<Req, Res>(command: Command<Req, Res>, request: Req, options?: SendOptions): Promise<Res>;
   /** Finishes the request in flight, rejects those behind it, closes the session. Resolves when that is done or given up. */
@@ -273,7 +279,10 @@ export function createIpmiClient(deps: IpmiClientDeps): IpmiClient {
           });
           const { name, netFn, cmd } = command;
           const isIdempotent = how.idempotent ?? command.isIdempotent(request);
-          handle({ kind: 'request', request: { id, name, netFn, cmd, data, isIdempotent } });
+          handle({
+            kind: 'request',
+            request: { id, name, netFn, cmd, data, isIdempotent, notAfterMs: how.notAfterMs },
+          });
         });
         return readAnswer(command, config.bmc, answer.completionCode, answer.data);
       } finally {

@@ -43,6 +43,8 @@ export interface Request {
   readonly cmd: number;
   readonly data: Uint8Array;
   readonly isIdempotent: boolean;
+  /** Not sent, and not sent again, after this moment; undefined: any time. */
+  readonly notAfterMs?: number | undefined;
 }
 
 export interface Sent {

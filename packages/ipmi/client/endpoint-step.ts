@@ -323,9 +323,44 @@ function onHeadTimeout(work: Work, head: Pending): void {
   state.head = { ...head, inFlight: false, deadlineMs: input.nowMs };
 }
 
+/**
+ * Gives up what may not be sent any more. Called before every step that could send: a timer that was to cancel a request comes
+ * too late in a process that stood still, since the answers that waited for it are handled first. A request in flight is left to
+ * its answer.
+ */
+function dropExpired(work: Work): void {
+  const { state, input, effects } = work;
+  const isExpired = ({ notAfterMs }: Request): boolean => notAfterMs !== undefined && input.nowMs > notAfterMs;
+  const reject = (request: Request, attempts: number): void => {
+    const repeat = attempts > 0 ? ' again' : '';
+    effects.push({
+      kind: 'reject',
+      id: request.id,
+      failure: {
+        code: 'EXPIRED',
+        message: `${request.name} was not sent${repeat} to BMC ${state.config.bmc}: the time in which it was allowed is over`,
+        details: { attempts, mayHaveBeenReceived: attempts > 0 },
+      },
+    });
+  };
+  const { head } = state;
+  const late = state.queue.filter(isExpired);
+  if (late.length > 0) state.queue = state.queue.filter((request) => !isExpired(request));
+  const isHeadLate = head !== undefined && !head.inFlight && isExpired(head.request);
+  if (isHeadLate) {
+    abandon(work, head);
+    state.head = undefined;
+    reject(head.request, head.attempts);
+  }
+  for (const request of late) reject(request, 0);
+  if ((isHeadLate || late.length > 0) && !state.head && state.queue.length === 0)
+    state.breaker = afterCancelledProbe(state.breaker, input.nowMs);
+}
+
 /** Does what can be done next; called after every event. */
 function pump(work: Work): void {
   const { state, input, effects } = work;
+  dropExpired(work);
   if (!state.head && state.queue.length > 0) {
     const [request, ...rest] = state.queue;
     state.head = { request: request!, sent: [], attempts: 0, inFlight: false, deadlineMs: input.nowMs };

@@ -6,7 +6,7 @@ import { getChassisStatus } from '../commands/get-chassis-status.ts';
 import { IpmiError } from '../errors.ts';
 import type { IpmiEndpoint, SendOptions } from './client.ts';
 
-type CallOptions = Pick<SendOptions, 'signal'>;
+type CallOptions = Pick<SendOptions, 'signal' | 'notAfterMs'>;
 
 /** Get Chassis Status (IPMI v2.0 section 28.2). Rejects as `IpmiEndpoint.send`. */
 export async function getPowerState(endpoint: IpmiEndpoint, options: CallOptions = {}): Promise<PowerState> {

@@ -35,6 +35,7 @@ function plain<I extends DriverInterface>(make: (clock: ManualClock) => I, patch
         log: silentLog,
         checkMayOrder() {
           if (!subject.mayOrder) throw new Error('no more orders');
+          return Number.POSITIVE_INFINITY;
         },
       }),
       settle: () => world.clock.advance(5_000),
@@ -112,6 +113,7 @@ function overIpmi<I extends DriverInterface>(make: (deps: IpmiDeps) => I, limits
         ...inner.task(patch),
         checkMayOrder() {
           if (!subject.mayOrder) throw new Error('no more orders');
+          return Number.POSITIVE_INFINITY;
         },
       }),
       settle: () => bmc.clock.advance(3_000),
@@ -194,6 +196,28 @@ describe('what an operator is told about a BMC', () => {
     const power = createIpmiPower(bmc.deps);
     const subject = await plain(() => power, { driverInfo: { ...bmc.driverInfo, [name]: value } })();
     expect(() => power.validate(subject.task())).toThrow(words);
+    await bmc.close();
+    await subject.close();
+  });
+});
+
+describe('an order to a BMC', () => {
+  it('does not leave after the moment that the lease allows, and a repeat may help', async () => {
+    const bmc = await bmcWorld();
+    const power = createIpmiPower(bmc.deps);
+    const management = createIpmiManagement(bmc.deps);
+    const subject = await plain(() => power, { driver: 'ipmi', driverInfo: bmc.driverInfo })();
+    const task = { ...subject.task(), checkMayOrder: () => bmc.clock.monotonicMs() + 3 };
+    for (const order of [
+      () => power.setPowerState(task, 'power on'),
+      () => management.setBootDevice(task, 'pxe', false),
+    ])
+      expect(await bmc.during(order().catch((error: unknown) => error))).toMatchObject({
+        code: 'BMC_FAILURE',
+        publicMessage: expect.stringContaining('is not sent any more'),
+        context: { isTransient: true },
+      });
+    expect(bmc.chassis.history).toEqual([]);
     await bmc.close();
     await subject.close();
   });

@@ -7,8 +7,12 @@ export interface DriverTask {
   readonly node: Node;
   readonly ports: readonly Port[];
   readonly log: Log;
-  /** To be called right before each order to hardware. @throws TEMPORARY_FAILURE when this conductor may no longer act. */
-  checkMayOrder(): void;
+  /**
+   * To be called right before each order to hardware. Gives the moment of the monotonic clock after which nothing of the order may
+   * leave any more: a process may stand still between this call and the last datagram. @throws TEMPORARY_FAILURE when this
+   * conductor may no longer act.
+   */
+  checkMayOrder(): number;
 }
 
 /** What every interface has. */

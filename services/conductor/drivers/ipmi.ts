@@ -143,22 +143,39 @@ function translate(error: unknown, address: string): unknown {
       return bmcFailure(`${at} has no free session: others hold them all.`, true, error);
     case 'OUTCOME_UNKNOWN':
       return bmcFailure(`${at} did not confirm an order that may not be given twice: ${error.message}`, false, error);
+    case 'EXPIRED':
+      return bmcFailure(
+        `${at} did not take the order in the time in which this conductor was sure of its lease, so it is not sent any more. ` +
+          'If that happens again, check the address, cable and load of the BMC.',
+        true,
+        error,
+      );
     case 'COMPLETION_CODE':
     case 'MALFORMED':
       return bmcFailure(`${at} failed: ${error.message}`, false, error);
   }
 }
 
+interface CallLimits {
+  readonly signal: AbortSignal;
+  readonly notAfterMs?: number;
+}
+
+/** Calls of a BMC, each within its budget; an order, which changes something, also within what `checkMayOrder` gave. */
 function createBmcCaller(deps: IpmiDeps) {
   return async function call<T>(
     task: DriverTask,
-    fn: (endpoint: IpmiEndpoint, options: { signal: AbortSignal }) => Promise<T>,
+    fn: (endpoint: IpmiEndpoint, options: CallLimits) => Promise<T>,
+    notAfterMs?: number,
   ): Promise<T> {
     const access = bmcAccessOf(task.node, deps.cipherSuites);
     const budget = new AbortController();
     const timer = deps.clock.setTimer(deps.commandTimeoutMs, () => budget.abort(new Error('the time is over')));
     try {
-      return await fn(deps.client.endpoint(access), { signal: budget.signal });
+      return await fn(deps.client.endpoint(access), {
+        signal: budget.signal,
+        ...(notAfterMs === undefined ? {} : { notAfterMs }),
+      });
     } catch (error) {
       throw translate(error, access.address);
     } finally {
@@ -177,8 +194,8 @@ export function createIpmiPower(deps: IpmiDeps): PowerInterface {
       (await getPowerState(endpoint, options)) === 'on' ? 'power on' : 'power off',
     );
   const order = (task: DriverTask, action: Parameters<typeof setPower>[1]): Promise<void> => {
-    task.checkMayOrder();
-    return call(task, (endpoint, options) => setPower(endpoint, action, options));
+    const notAfterMs = task.checkMayOrder();
+    return call(task, (endpoint, options) => setPower(endpoint, action, options), notAfterMs);
   };
   return {
     properties: IPMI_PROPERTIES,
@@ -230,16 +247,19 @@ export function createIpmiManagement(deps: IpmiDeps): ManagementInterface {
           'INVALID_PARAMETER',
           `Invalid boot device ${device} specified; it can be ${Object.keys(DEVICES).join(', ')}.`,
         );
-      task.checkMayOrder();
+      const notAfterMs = task.checkMayOrder();
       const persistent =
         isPersistent || String(task.node.driverInfo['ipmi_force_boot_device']).toLowerCase() === 'true';
-      await call(task, (endpoint, options) =>
-        setBootDevice(endpoint, { device: DEVICES[device]!, persistent, efi: isEfi(task.node) }, options),
+      await call(
+        task,
+        (endpoint, options) =>
+          setBootDevice(endpoint, { device: DEVICES[device]!, persistent, efi: isEfi(task.node) }, options),
+        notAfterMs,
       );
     },
     async injectNmi(task) {
-      task.checkMayOrder();
-      await call(task, (endpoint, options) => setPower(endpoint, 'diag', options));
+      const notAfterMs = task.checkMayOrder();
+      await call(task, (endpoint, options) => setPower(endpoint, 'diag', options), notAfterMs);
     },
   };
 }
