@@ -217,6 +217,10 @@ export interface RunRepository {
   /** The newest run of a node, finished or not; with `verb`, of that verb. */
   latest(nodeUuid: NodeId, verb?: Run['verb']): Promise<Run | undefined>;
   listUnfinished(owner?: SessionId): Promise<Run[]>;
+  /** Ids of the runs in state `running` of an owner: for who only wants to know which there are. */
+  listRunningIds(owner: SessionId): Promise<RunId[]>;
+  /** How many runs there are in this state; with `verbs`, of these. Reads no row: nothing is decrypted. */
+  countUnfinished(state: 'queued' | 'running', verbs?: readonly Run['verb'][]): Promise<number>;
   /** Runs in state `queued`, oldest first. */
   listQueued(): Promise<Run[]>;
   /** Unfinished runs whose own deadline or whose waitingFor.until is over at `now`. */
@@ -256,6 +260,8 @@ export interface ConductorRepository {
   /** All sessions, dead ones of the last day included, newest per host name. */
   list(): Promise<Array<ConductorSession & { alive: boolean }>>;
   get(session: SessionId): Promise<(ConductorSession & { alive: boolean }) | undefined>;
+  /** Removes sessions that expired before `olderThan`. A process that slept so long could renew its own: keep them for weeks. */
+  purge(olderThan: number): Promise<number>;
 }
 
 /** Boot tokens and what was seen on the boot network. */
@@ -272,10 +278,13 @@ export interface BootRepository {
   findToken(sha256: string): Promise<{ nodeUuid: NodeId; runId: RunId; mac: string } | undefined>;
   /** Closes all boot tokens of a run: the first hello does it. */
   closeTokens(runId: RunId): Promise<void>;
+  /** Removes tokens that are closed, and those that expired before `olderThan`. */
+  purgeTokens(olderThan: number): Promise<number>;
   /** The agent's session key (hashed) for reconnects, one per run. */
   setAgentKey(runId: RunId, nodeUuid: NodeId, sha256: string, bootId: string): Promise<void>;
   findAgentKey(sha256: string): Promise<{ nodeUuid: NodeId; runId: RunId; bootId: string } | undefined>;
   dropAgentKeys(runId: RunId): Promise<void>;
+  /** At most MAX_UNKNOWN_MACHINES are remembered: those seen last. */
   seenUnknown(machine: Omit<UnknownMachine, 'firstSeenAt' | 'lastSeenAt' | 'requests'>): Promise<{ isNew: boolean }>;
   listUnknown(limit: number): Promise<UnknownMachine[]>;
   forgetUnknown(mac: string): Promise<void>;

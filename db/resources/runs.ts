@@ -1,5 +1,5 @@
 /** Runs: work on nodes. Every write names the fence of the lease under which it is done. */
-import { ServiceError } from '@bessemer/core';
+import { asRunId, ServiceError } from '@bessemer/core';
 import type { Run, RunId } from '@bessemer/core';
 import type { RunRepository } from '../repositories.ts';
 import { fromRow, RUN_COLUMNS, toColumns } from '../rows.ts';
@@ -11,7 +11,8 @@ import type { Context } from './context.ts';
 const NAMES = Object.keys(RUN_COLUMNS);
 const runs = (b: Builder) => b.knex('runs').select(NAMES);
 /** Written as constants: the partial indexes have this very condition. */
-const unfinished = (b: Builder) => runs(b).whereRaw("state in ('queued', 'running')");
+const UNFINISHED = "state in ('queued', 'running')";
+const unfinished = (b: Builder) => runs(b).whereRaw(UNFINISHED);
 
 const WRITTEN = ['id', 'node_uuid', 'verb', 'state', 'input_sealed', 'segments', 'cursor', 'notes', 'owner', 'fence'];
 const CREATED = [...WRITTEN, 'deadline', 'request_id'];
@@ -38,6 +39,17 @@ const latestOfVerb = statement((b) =>
 const listUnfinished = statement((b) => unfinished(b).orderBy('seq'));
 const listOwned = statement((b) => unfinished(b).where('owner', param('owner')).orderBy('seq'));
 const listQueued = statement((b) => unfinished(b).where('state', 'queued').orderBy('seq'));
+const listRunningIds = statement((b) =>
+  b
+    .knex('runs')
+    .select('id')
+    .whereRaw(UNFINISHED)
+    .where({ owner: param('owner'), state: 'running' })
+    .orderBy('seq'),
+);
+const count = (b: Builder) => b.knex('runs').count('* as found').whereRaw(UNFINISHED).where('state', param('state'));
+const countInState = statement(count);
+const countOfVerbs = statement((b) => count(b).where(b.inList('verb', 'verbs')));
 const listOverdue = statement((b) => ({
   query: unfinished(b)
     .where((q) => q.where('deadline', '<=', param('now')).orWhere('waiting_until', '<=', param('now')))
@@ -97,6 +109,15 @@ export function createRunRepository(context: Context): RunRepository {
       one(await (verb === undefined ? first(sql, latest, { nodeUuid }) : first(sql, latestOfVerb, { nodeUuid, verb }))),
     listUnfinished: async (owner) =>
       (await (owner === undefined ? sql.all(listUnfinished) : sql.all(listOwned, { owner }))).map(toRun),
+    listRunningIds: async (owner) =>
+      (await sql.all(listRunningIds, { owner })).map((row) => asRunId(String(row['id']))),
+    countUnfinished: async (state, verbs) => {
+      const rows =
+        verbs === undefined
+          ? first(sql, countInState, { state })
+          : first(sql, countOfVerbs, { state, verbs: JSON.stringify(verbs) });
+      return Number((await rows)?.['found'] ?? 0);
+    },
     listQueued: async () => (await sql.all(listQueued)).map(toRun),
     listOverdue: async (now, limit) => (await sql.all(listOverdue, { now, limit })).map(toRun),
 

@@ -176,6 +176,16 @@ export function describeOthers(make: MakeDb): void {
       expect((await db.read.runs.listQueued()).map((r) => r.id)).toEqual([two.id]);
       expect((await db.read.runs.listUnfinished()).map((r) => r.id)).toEqual([two.id]);
       expect(await db.read.runs.listUnfinished(session)).toEqual([]);
+      expect(await db.read.runs.countUnfinished('queued')).toBe(1);
+      expect(await db.read.runs.countUnfinished('running')).toBe(0);
+      expect(await db.read.runs.countUnfinished('queued', ['deploy', 'rebuild'])).toBe(0);
+      expect(await db.read.runs.countUnfinished('queued', ['deploy', 'delete'])).toBe(1);
+      expect(await db.read.runs.listRunningIds(session)).toEqual([]);
+      await db.write('test', (tx) => tx.runs.update(two.id, fence, { state: 'running' }));
+      await db.write('test', (tx) => tx.runs.takeOver(two.id, session, fence));
+      expect(await db.read.runs.listRunningIds(session)).toEqual([two.id]);
+      expect(await db.read.runs.listRunningIds(newSession())).toEqual([]);
+      expect(await db.read.runs.countUnfinished('running', ['delete'])).toBe(1);
       expect(await codeOf(db.write('test', (tx) => tx.runs.create(newRun(node, fence + 1))))).toBe('STALE_FENCE');
     });
 
@@ -224,6 +234,18 @@ export function describeOthers(make: MakeDb): void {
       expect(await db.read.conductors.get(newSession())).toBeUndefined();
     });
 
+    it('are forgotten long after they have ended', async () => {
+      const { db } = t;
+      const [old, now] = [newSession(), newSession()];
+      await heartbeat(db, old, 1);
+      await heartbeat(db, now);
+      await t.passTime(20);
+      const later = (await db.now()) - 10;
+      expect(await db.write('test', (tx) => tx.conductors.purge(later))).toBe(1);
+      expect(await db.read.conductors.get(old)).toBeUndefined();
+      expect((await db.read.conductors.get(now))?.alive).toBe(true);
+    });
+
     it('ends the earlier lives of a host, and of no other', async () => {
       const { db } = t;
       const [first, second, elsewhere, now] = [newSession(), newSession(), newSession(), newSession()];
@@ -269,6 +291,39 @@ export function describeOthers(make: MakeDb): void {
       expect(await db.read.boots.findAgentKey('d'.repeat(64))).toEqual({ nodeUuid, runId, bootId: 'boot2' });
       await db.write('test', (tx) => tx.boots.dropAgentKeys(runId));
       expect(await db.read.boots.findAgentKey('d'.repeat(64))).toBeUndefined();
+    });
+
+    it('keep no token that can open nothing any more', async () => {
+      const { db } = t;
+      const token = { nodeUuid: await addNode(db), mac: 'aa:bb:cc:00:00:01' };
+      const [open, closed] = [newRunId(), newRunId()];
+      const now = await db.now();
+      await db.write('test', async (tx) => {
+        await tx.boots.addToken({ ...token, runId: open, sha256: 'a'.repeat(64), expiresAt: now + 60_000 });
+        await tx.boots.addToken({ ...token, runId: open, sha256: 'b'.repeat(64), expiresAt: now - 1 });
+        await tx.boots.addToken({ ...token, runId: closed, sha256: 'c'.repeat(64), expiresAt: now + 60_000 });
+        await tx.boots.closeTokens(closed);
+      });
+      expect(await db.write('test', (tx) => tx.boots.purgeTokens(now))).toBe(2);
+      expect(await db.read.boots.findToken('a'.repeat(64))).toMatchObject({ runId: open });
+    });
+
+    it('remember the thousand strangers that were seen last', async () => {
+      const { db } = t;
+      const none = { uuid: null, serial: null, arch: null, platform: null, address: null };
+      const mac = (n: number) =>
+        `52:54:00:00:${[n >> 8, n & 255].map((b) => b.toString(16).padStart(2, '0')).join(':')}`;
+      await db.write('test', async (tx) => {
+        for (let n = 0; n < 1000; n++) await tx.boots.seenUnknown({ mac: mac(n), ...none });
+      });
+      await t.passTime(20);
+      await db.write('test', (tx) => tx.boots.seenUnknown({ mac: mac(0), ...none }));
+      expect(await db.write('test', (tx) => tx.boots.seenUnknown({ mac: mac(5000), ...none }))).toEqual({
+        isNew: true,
+      });
+      const kept = (await db.read.boots.listUnknown(2000)).map((machine) => machine.mac);
+      expect(kept).toHaveLength(1000);
+      expect(kept).toEqual(expect.arrayContaining([mac(0), mac(5000)]));
     });
 
     it('remember machines nobody registered', async () => {

@@ -3,7 +3,7 @@ import type { Config, Run } from '@bessemer/core';
 import { coerceError, isServiceError } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
-import { flowOf } from './flows/flows.ts';
+import { DEPLOYMENT_VERBS } from './flows/flows.ts';
 import type { Session } from './session.ts';
 import type { TaskWriter } from './task.ts';
 
@@ -39,8 +39,7 @@ export function createQueue(options: QueueOptions): Queue {
   let isStopped = false;
   let numberedAtMs = Number.NEGATIVE_INFINITY;
 
-  const occupied = async (runs: Repositories['runs']): Promise<number> =>
-    (await runs.listUnfinished()).filter((run) => run.state === 'running' && flowOf(run.verb).isDeployment).length;
+  const occupied = (runs: Repositories['runs']): Promise<number> => runs.countUnfinished('running', DEPLOYMENT_VERBS);
 
   async function admitOne(id: Run['id']): Promise<boolean> {
     const admitted = await db.write('queue.admit', async (tx) => {
@@ -76,7 +75,7 @@ export function createQueue(options: QueueOptions): Queue {
 
   return {
     async positionFor(tx) {
-      const waiting = (await tx.runs.listQueued()).length;
+      const waiting = await tx.runs.countUnfinished('queued');
       if (waiting === 0 && (await occupied(tx.runs)) < limit) return 0;
       return waiting + 1;
     },

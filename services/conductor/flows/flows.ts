@@ -76,6 +76,9 @@ export const FLOWS = {
 
 export type ImplementedVerb = keyof typeof FLOWS;
 
+/** The verbs that count among the simultaneous deployments. */
+export const DEPLOYMENT_VERBS = (Object.keys(FLOWS) as ImplementedVerb[]).filter((verb) => FLOWS[verb].isDeployment);
+
 /** The flow of a verb. @throws VERB_NOT_SUPPORTED naming it. */
 export function flowOf(verb: string): Flow {
   const flows: Readonly<Record<string, Flow>> = FLOWS;
