@@ -103,7 +103,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
       const runId = asRunId(options.random.uuid());
       let accepted: Run | undefined;
       let endedRun: Run | undefined;
-      const answer = await db.write(`accept.${request.verb}`, async (tx) => {
+      const write = async (tx: Repositories): Promise<Accepted> => {
         accepted = endedRun = undefined;
         const earlier = await tx.requests.get(keyOf(request));
         if (earlier) return earlier as Accepted;
@@ -153,7 +153,15 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         const result: Accepted = { runId };
         await tx.requests.put(keyOf(request), result);
         return result;
-      });
+      };
+      let answer: Accepted;
+      try {
+        answer = await db.write(`accept.${request.verb}`, write);
+      } catch (error) {
+        // All was written and only the answer of the commit is missing: whether there is a run now, a look will say.
+        if (accepted) options.onAccepted(accepted);
+        throw error;
+      }
       if (endedRun) options.onEnded(endedRun);
       if (accepted) options.onAccepted(accepted);
       return answer;

@@ -239,6 +239,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     );
     async function wakeOverdue(): Promise<void> {
       for (const run of await db.read.runs.listOverdue(clock.nowMs(), 100)) engine.wake(run.id);
+      engine.wakeForgotten(await db.read.runs.listRunningIds(session.id));
       queue.admit();
     }
     life = {

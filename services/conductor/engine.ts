@@ -46,6 +46,11 @@ export interface EngineOptions {
 export interface Engine {
   /** Looks at a run soon. Cheap, and may be called for any run at any time. */
   wake(runId: string): void;
+  /**
+   * Wakes those of these running runs that nothing drives and no timer will wake. A commit may be durable although its answer was
+   * lost: then nobody here knows of the run, and nobody else takes it, since its session lives.
+   */
+  wakeForgotten(runIds: readonly string[]): void;
   /** The attempt at the run's cursor was stored by this process and not dispatched yet. */
   markFresh(runId: string): void;
   /** Ends the background work of a run that was ended from outside. */
@@ -100,10 +105,14 @@ export function createEngine(options: EngineOptions): Engine {
     } while (entry.again && !isStopped);
     driving.delete(runId);
   }
-  const wakeAt = (runId: string, atMs: number): void => timers.set(`run:${runId}`, atMs, () => wake(runId));
+  const runKey = (runId: string): string => `run:${runId}`;
+  /** Of its own: the end of its stay in the queue is no wake-up for a run that has begun. */
+  const queuedKey = (runId: string): string => `queued:${runId}`;
+  const wakeAt = (runId: string, atMs: number): void => timers.set(runKey(runId), atMs, () => wake(runId));
 
   function forget(runId: string): void {
-    timers.clear(`run:${runId}`);
+    timers.clear(runKey(runId));
+    timers.clear(queuedKey(runId));
     fresh.delete(runId);
     jobs.cancel(runId);
   }
@@ -123,7 +132,8 @@ export function createEngine(options: EngineOptions): Engine {
         await writer.fail(run, late);
         return await ended(run);
       }
-      if (run.state === 'queued') return wakeAt(runId, nextLook(run));
+      if (run.state === 'queued') return timers.set(queuedKey(runId), nextLook(run), () => wake(runId));
+      timers.clear(queuedKey(runId));
       const image = await orFailed(() => images.tend(run, node));
       if (image.kind === 'changed') continue;
       if (image.kind === 'failed') {
@@ -315,6 +325,9 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     wake,
+    wakeForgotten(runIds) {
+      for (const runId of runIds) if (!driving.has(runId) && !timers.has(runKey(runId))) wake(runId);
+    },
     markFresh: (runId) => void fresh.add(runId),
     forget,
     get busy() {

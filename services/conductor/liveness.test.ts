@@ -247,6 +247,71 @@ describe('deadlines', () => {
   });
 });
 
+describe('a commit whose answer is lost', () => {
+  /** Loses the answer of the first write of that name. */
+  const losing = (name: string): Db => {
+    let isLost = false;
+    return {
+      ...world.db,
+      engine: world.db.engine,
+      read: world.db.read,
+      async write(written, fn) {
+        const result = await world.db.write(written, fn);
+        if (written !== name || isLost) return result;
+        isLost = true;
+        throw new Error('the connection was cut');
+      },
+    };
+  };
+
+  it('of an accepted order: the work is done, and done once', async () => {
+    world = await createWorld();
+    let resets = 0;
+    const drivers = driversWith({ reboot: async () => void resets++, getPowerState: async () => 'power on' });
+    const conductor = world.conductor({ db: losing('accept.power'), drivers });
+    await conductor.start();
+    const node = await world.node();
+    const order = () =>
+      conductor.handlers.changeNodePowerState(
+        { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null },
+        request('once'),
+      );
+    await expect(order()).rejects.toThrow('cut');
+    await world.until(async () => (await world.run(node.uuid)).finishedAt !== null, 60_000);
+    expect(await world.run(node.uuid)).toMatchObject({ state: 'done', error: null });
+    expect(await order()).toEqual({ runId: (await world.run(node.uuid)).id });
+    expect(resets).toBe(1);
+  });
+
+  it('of an admission: the run is found by the next look', async () => {
+    world = await createWorld({ 'conductor.max_concurrent_deploy': '1' });
+    const conductor = world.conductor({ db: losing('queue.admit') });
+    await conductor.start();
+    const nodes = [await availableNode(conductor), await availableNode(conductor)];
+    for (const node of nodes) await deploy(conductor, node);
+    for (const node of nodes) await world.reaches(node.uuid, 'active', 120_000);
+  });
+
+  it('of a retry: the run is found by the next look', async () => {
+    world = await createWorld();
+    let isDead = false;
+    const getPowerState = async (): Promise<PowerState> => {
+      if (isDead) throw bmcFailure('the BMC at 192.0.2.9 does not answer.', false);
+      return 'power off';
+    };
+    const conductor = world.conductor({ db: losing('run.retry'), drivers: driversWith({ getPowerState }) });
+    await conductor.start();
+    const image = { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) };
+    const node = await availableNode(conductor, { interfaces: { deploy: 'direct' }, instanceInfo: image });
+    isDead = true;
+    await deploy(conductor, node);
+    await world.reaches(node.uuid, 'deploy failed');
+    isDead = false;
+    await expect(conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'))).rejects.toThrow('cut');
+    await world.until(async () => (await world.run(node.uuid)).waitingFor?.what === 'boot', 60_000);
+  });
+});
+
 describe('the queue', () => {
   it('lets so many work as configured, shows positions, and goes on in order', async () => {
     world = await createWorld({ 'conductor.max_concurrent_deploy': '2' });

@@ -12,6 +12,8 @@ export interface Timers {
   /** Calls `fn` once at `atMs` (wall clock of the clock given). A later `set` of the same key replaces it. */
   set(key: string, atMs: number, fn: () => void): void;
   clear(key: string): void;
+  /** Whether a wake-up of that key is to come. */
+  has(key: string): boolean;
   /** Cancels all. */
   close(): void;
   readonly size: number;
@@ -94,6 +96,7 @@ export function createTimers(clock: Clock): Timers {
     clear(key) {
       if (current.delete(key)) arm();
     },
+    has: (key) => current.has(key),
     close() {
       isClosed = true;
       disarm();
