@@ -1,0 +1,47 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Node } from '@bessemer/core';
+import type { Conductor } from './conductor.ts';
+import { createWorld, request, type World } from './testing.ts';
+import { createScriptedAgent, mintToken } from './testing-agent.ts';
+
+const MAC = '52:54:00:00:00:01';
+const IMAGE = { image_source: 'http://images.test/debian.qcow2', image_checksum: 'a'.repeat(64) };
+let world: World;
+let conductor: Conductor;
+let node: Node;
+afterEach(() => world.close());
+
+async function deploying(overrides: Record<string, string> = {}, drivers?: World['drivers']): Promise<void> {
+  world = await createWorld(overrides);
+  conductor = world.conductor({ drivers: drivers ?? world.drivers });
+  await conductor.start();
+  node = await world.node({ interfaces: { deploy: 'direct' }, instanceInfo: IMAGE, automatedClean: false });
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
+  await world.reaches(node.uuid, 'manageable');
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'provide' }, request('p'));
+  await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));
+  await world.reaches(node.uuid, 'available');
+  const order = { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null };
+  await conductor.handlers.doNodeDeploy(order, request('d'));
+}
+const waitsFor = (what: string) =>
+  world.until(async () => (await world.run(node.uuid)).waitingFor?.what === what, 600_000);
+async function agentBoots(): Promise<void> {
+  await waitsFor('boot');
+  createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC }).connect(conductor.agents);
+}
+describe('a retry', () => {
+  it('waits for SSH as long as the first try did', async () => {
+    await deploying();
+    world.ssh.answers = false;
+    await agentBoots();
+    await world.reaches(node.uuid, 'deploy failed');
+    await world.clock.advance(3_600_000);
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    await world.clock.advance(60_000);
+    const { waitingFor } = await world.run(node.uuid);
+    expect(waitingFor!.until - waitingFor!.since).toBe(world.config.conductor.ssh_timeout_ms);
+    world.ssh.answers = true;
+    await world.reaches(node.uuid, 'active', 10_000);
+  });
+});
