@@ -2,7 +2,7 @@
 import { isTransientError } from '../drivers/errors.ts';
 import { agentNoteOf } from '../agent-phase.ts';
 import { bmcOf, capital, noticePower, POWER_POLL_MS, reachPower, savedTime } from './power.ts';
-import { done, failed, type Awaited, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
+import { done, failed, untilAtLeast, type Awaited, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
 
 /** Signs of a machine on the boot network. */
 const BOOT_SIGNS = ['boot.dhcp', 'boot.tftp', 'boot.script', 'boot.kernel', 'boot.initrd'] as const;
@@ -54,7 +54,7 @@ function bootWait(task: StepTask, bootAt: number): Awaited {
   return {
     what: 'boot',
     from: 'the node on the provisioning network',
-    until: bootAt + task.config.conductor.boot_timeout_ms,
+    until: untilAtLeast(task, 'boot', bootAt + task.config.conductor.boot_timeout_ms),
     hint: `It was switched on to boot from the network.${again} Look at its console, cable, boot order and DHCP.`,
   };
 }
@@ -70,7 +70,8 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
       noticePower(task, 'power on', task.run.verb);
       await task.save({ isOn: true });
     } else if (isOn === false) {
-      if (sinceMs >= task.config.conductor.power_state_timeout_ms)
+      const isOverdue = (ms: number): boolean => ms >= task.config.conductor.power_state_timeout_ms;
+      if (isOverdue(sinceMs) && isOverdue(task.nowMs - (await watchedSince(task, bootAt))))
         return failed(
           `${capital(bmcOf(task))} accepted "power on" and still says "power off" after ${Math.round(sinceMs / 1000)} s. Look at the machine and at the BMC's own log.`,
         );
@@ -84,6 +85,8 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
   const seenMs = task.config.conductor.boot_seen_timeout_ms;
   if (sinceMs < seenMs) return { kind: 'wait', for: awaited, checkAfterMs: seenMs - sinceMs };
   if (await task.seenSince(BOOT_SIGNS, bootAt)) return { kind: 'wait', for: awaited };
+  const unseenMs = task.nowMs - (await watchedSince(task, bootAt));
+  if (unseenMs < seenMs) return { kind: 'wait', for: awaited, checkAfterMs: seenMs - unseenMs };
   const { device } = task.boot.ramdiskBoot(task);
   const hint =
     'Check the cable, the boot order of the firmware, the MAC address of the port, and DHCP on that network.';
@@ -94,6 +97,11 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
   task.emit('boot.never_seen', { since: bootAt, device, hint, action: 'switched off and on once more' }, 'warning');
   await task.save({ cycles: cycles(task) + 1, bootAt: null, isOn: false, offAt: null });
   return (await reachPower(task, 'power off', 'offAt', 'boot never seen')) ?? switchOn(task);
+}
+
+/** Since when somebody has looked for this boot: a successor finds orders that were saved and never sent, and signs that nobody saw. */
+async function watchedSince(task: StepTask, bootAt: number): Promise<number> {
+  return (await task.seenSince(['run.taken_over'], bootAt))?.at ?? bootAt;
 }
 
 /** Undefined when the BMC does not answer: the machine may be fine, and the boot's own deadline stands. */

@@ -78,5 +78,9 @@ export interface StepHandler {
   lookAtWorld?(task: StepTask): Promise<StepOutcome | null>;
 }
 
+/** The end of a wait: a hand-over may have put it off, since nobody looked in between, and that stands. */
+export const untilAtLeast = (task: StepTask, what: Awaited['what'], until: number): number =>
+  task.waitingFor?.what === what ? Math.max(task.waitingFor.until, until) : until;
+
 export const done: StepOutcome = { kind: 'done' };
 export const failed = (error: string): StepOutcome => ({ kind: 'failed', error });

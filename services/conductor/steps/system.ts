@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '@bessemer/core';
 import type { ConfigureResult } from '../ports.ts';
 import { savedTime } from './power.ts';
-import { done, failed, type StepHandler } from './step.ts';
+import { done, failed, untilAtLeast, type StepHandler } from './step.ts';
 import { NO_WAY_IN, playOf, wayInOf } from './way-in.ts';
 
 /** The first answer is noticed at once; a system that takes minutes is asked less often. */
@@ -30,7 +30,7 @@ export const waitSsh: StepHandler = {
       for: {
         what: 'ssh',
         from: `the deployed system at ${way.address}:${way.port}`,
-        until: bootAt + task.config.conductor.ssh_timeout_ms,
+        until: untilAtLeast(task, 'ssh', bootAt + task.config.conductor.ssh_timeout_ms),
         hint: `The node boots from its disk (address by ${way.source}). Look at its console; an image without an SSH server never answers.`,
       },
       checkAfterMs: task.nowMs - bootAt < SSH_SLOW_AFTER_MS ? SSH_POLL_MS : SSH_SLOW_POLL_MS,
