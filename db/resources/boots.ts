@@ -25,6 +25,9 @@ const findToken = statement((b) =>
 const closeTokens = statement((b) =>
   b.knex('boot_tokens').where('run_id', param('runId')).whereNull('closed_at').update({ closed_at: b.now() }),
 );
+const purgeTokens = statement((b) =>
+  b.knex('boot_tokens').whereNotNull('closed_at').orWhere('expires_at', '<', param('olderThan')).delete(),
+);
 const setAgentKey = statement((b) =>
   b
     .knex('agent_keys')
@@ -56,6 +59,14 @@ const seenUnknown = statement((b) =>
       requests: b.knex.raw('unknown_machines.requests + 1'),
     })
     .returning('requests'),
+);
+/** Anyone on the boot network can invent machines. */
+export const MAX_UNKNOWN_MACHINES = 1000;
+const trimUnknown = statement((b) =>
+  b.knex.raw(
+    'delete from unknown_machines where mac not in (select mac from unknown_machines order by last_seen_at desc, mac limit ?)',
+    [param('keep')],
+  ),
 );
 const listUnknown = statement((b) => ({
   query: b.knex('unknown_machines').orderBy('last_seen_at', 'desc').orderBy('mac').select('*'),
@@ -96,6 +107,7 @@ export function createBootRepository({ sql }: Context): BootRepository {
     async closeTokens(runId) {
       await sql.run(closeTokens, { runId });
     },
+    purgeTokens: (olderThan) => sql.run(purgeTokens, { olderThan }),
     async setAgentKey(runId, nodeUuid, sha256, bootId) {
       await sql.run(setAgentKey, { runId, nodeUuid, sha256, bootId });
     },
@@ -114,7 +126,9 @@ export function createBootRepository({ sql }: Context): BootRepository {
     },
     async seenUnknown({ mac, uuid, serial, arch, platform, address }) {
       const rows = await sql.all(seenUnknown, { mac, uuid, serial, arch, platform, address });
-      return { isNew: rows[0]?.['requests'] === 1 };
+      const isNew = rows[0]?.['requests'] === 1;
+      if (isNew) await sql.run(trimUnknown, { keep: MAX_UNKNOWN_MACHINES });
+      return { isNew };
     },
     listUnknown: async (limit) => (await sql.all(listUnknown, { limit })).map(toUnknown),
     async forgetUnknown(mac) {

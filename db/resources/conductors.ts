@@ -61,6 +61,8 @@ const list = statement((b) =>
     .select(columns(b)),
 );
 
+const purge = statement((b) => b.knex('conductor_sessions').where('expires_at', '<', param('olderThan')).delete());
+
 const toSession = (row: Row): ConductorSession & { alive: boolean } => ({
   session: row['session'] as SessionId,
   hostname: String(row['hostname']),
@@ -97,5 +99,6 @@ export function createConductorRepository({ sql }: Context): ConductorRepository
       const row = await first(sql, get, { session });
       return row && toSession(row);
     },
+    purge: (olderThan) => sql.run(purge, { olderThan }),
   };
 }

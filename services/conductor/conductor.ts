@@ -78,6 +78,7 @@ interface Life {
 const REBIRTH_PAUSE_MS = 1_000;
 const PURGE_INTERVAL_MS = 600_000;
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
+const SESSIONS_KEPT_MS = 30 * 24 * 3_600_000;
 
 export function createConductor(deps: ConductorDeps): Conductor {
   const { db, clock, random, log, config, host } = deps;
@@ -259,6 +260,8 @@ export function createConductor(deps: ConductorDeps): Conductor {
     await db.write('purge', async (tx) => {
       await tx.events.purge(config.database.events_kept);
       await tx.requests.purge(clock.nowMs() - REQUESTS_KEPT_MS);
+      await tx.boots.purgeTokens(clock.nowMs());
+      await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);
     });
   }
   async function stopLife(): Promise<void> {
