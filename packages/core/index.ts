@@ -1,6 +1,7 @@
 /** The domain: provision states, runs, steps, events, errors, ids, configuration. No IO. */
 export * from './config.ts';
 export * from './errors.ts';
+export * from './event-gate.ts';
 export * from './events.ts';
 export * from './ids.ts';
 export * from './json.ts';

@@ -1,6 +1,14 @@
 /** The boot directory over the database: what a machine is to do is computed from rows, nothing is written per node. */
 import { createHash } from 'node:crypto';
-import { asNodeId, asRunId, type EventType, type JsonObject, type Node, type Run } from '@bessemer/core';
+import {
+  asNodeId,
+  asRunId,
+  createEventGate,
+  type EventType,
+  type JsonObject,
+  type Node,
+  type Run,
+} from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import type { BootAnswer, BootDirectory, BootEvent, MachineIdentity } from './directory.ts';
@@ -8,6 +16,14 @@ import type { BootAnswer, BootDirectory, BootEvent, MachineIdentity } from './di
 /** A boot token lives as long as a slow machine may take from its script to the agent's hello. */
 const TOKEN_LIFE_MS = 30 * 60_000;
 const TOKEN_BYTES = 32;
+
+/** What anybody on the boot network can repeat or invent is stored at most this often. */
+const REPEAT_MS = 60_000;
+const STRANGERS_WINDOW_MS = 600_000;
+const MAX_STRANGER_EVENTS = 100;
+/** So many events of each type are stored of every run before repeats count as such: a boot and its second try have fewer. */
+const ALWAYS_PER_RUN = 20;
+const MAX_RUNS_COUNTED = 1000;
 
 /** A DHCP exchange has four messages; the one that settles it becomes an event. */
 const REPORTED_DHCP: ReadonlySet<unknown> = new Set(['ack', 'proxy']);
@@ -25,6 +41,30 @@ export interface DbDirectoryOptions {
 /** @returns a BootDirectory whose answers change as soon as a run begins or ends to wait for a boot. */
 export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
   const { db, clock, random } = options;
+
+  const admitsStranger = createEventGate({
+    perKeyMs: REPEAT_MS,
+    most: MAX_STRANGER_EVENTS,
+    windowMs: STRANGERS_WINDOW_MS,
+  });
+  const admitsRepeat = createEventGate({ perKeyMs: REPEAT_MS });
+  const ofRuns = new Map<string, number>();
+
+  /** Whether an event of a node is news. The first ones of a run are: its boot, a second one, and what leads astray. */
+  function isNews(event: BootEvent, node: Node, runId: string | undefined): boolean {
+    const { type, data } = event;
+    if (runId !== undefined) {
+      const key = `${runId} ${type}`;
+      const count = (ofRuns.get(key) ?? 0) + 1;
+      if (count <= ALWAYS_PER_RUN) {
+        ofRuns.set(key, count);
+        if (ofRuns.size > MAX_RUNS_COUNTED) ofRuns.delete(ofRuns.keys().next().value!);
+        return true;
+      }
+    }
+    const kind = ['answer', 'message', 'stage', 'outcome'].map((name) => String(data[name] ?? '')).join(' ');
+    return admitsRepeat(`${node.uuid} ${runId ?? ''} ${type} ${kind}`, clock.monotonicMs());
+  }
 
   async function nodeOf(machine: MachineIdentity): Promise<Node | undefined> {
     const port = await db.read.ports.find(machine.mac);
@@ -71,9 +111,13 @@ export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
     },
 
     async recordUnknown(sighting) {
+      // The transaction may run twice; the gate is asked once.
+      let told: boolean | undefined;
+      const isTold = () => (told ??= admitsStranger(sighting.mac, clock.monotonicMs()));
       await db.write('unknown machine', async (tx) => {
         const { isNew } = await tx.boots.seenUnknown(sighting);
-        if (!isNew) return;
+        // The row is there all the same: events are for who looks on, and a flood of invented machines would push out history.
+        if (!isNew || !isTold()) return;
         const data: JsonObject = { mac: sighting.mac, uuid: sighting.uuid, serial: sighting.serial };
         await tx.events.append({ type: 'machine.unknown', nodeUuid: null, runId: null, data });
       });
@@ -89,10 +133,15 @@ export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
           ? await nodeOf({ mac })
           : undefined;
       const run = event.runId ?? (node && (await runOf(node))?.id);
+      // What strangers do is counted with the unknown machines, not stored one by one.
+      if (!node) return;
+      const leased = event.type === 'boot.dhcp' && mac && address ? { mac, address } : undefined;
+      const isMoved = leased !== undefined && (await db.read.boots.getAddress(leased.mac)) !== leased.address;
+      const isStored = isNews(event, node, run);
+      if (!isStored && !isMoved) return;
       await db.write('boot event', async (tx) => {
-        if (event.type === 'boot.dhcp' && mac && address) await tx.boots.setAddress(mac, address);
-        // What strangers do is counted with the unknown machines, not stored one by one.
-        if (!node) return;
+        if (leased && isMoved) await tx.boots.setAddress(leased.mac, leased.address);
+        if (!isStored) return;
         const type: EventType = event.type;
         await tx.events.append({
           type,

@@ -6,9 +6,9 @@
 import { createHash } from 'node:crypto';
 import type { HelloMessage } from '@bessemer/agent-protocol';
 import type { JsonObject, NodeId, Run, RunId } from '@bessemer/core';
-import { isJsonObject } from '@bessemer/core';
+import { createEventGate, isJsonObject } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
-import type { Random } from '@bessemer/ports';
+import type { Clock, Random } from '@bessemer/ports';
 import { agentNoteOf, type AgentNote } from './agent-phase.ts';
 import type { Session } from './session.ts';
 
@@ -24,9 +24,13 @@ export type AgentVerdictOnHello =
 
 export interface AgentAuthenticatorOptions {
   readonly db: Db;
+  readonly clock: Clock;
   readonly random: Random;
   readonly session: () => Session;
 }
+
+/** Anybody who reaches the agents' port can be refused, as often as it likes: of each kind and address one a minute is stored. */
+const REFUSALS = { perKeyMs: 60_000, most: 100, windowMs: 600_000 } as const;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const refusal = (reason: string, retry = false): { ok: false; reason: string; retry: boolean } => ({
@@ -56,7 +60,8 @@ export function contradiction(hello: HelloMessage, mac: string | null, known: Js
 }
 
 export function createAgentAuthenticator(options: AgentAuthenticatorOptions) {
-  const { db, random } = options;
+  const { db, clock, random } = options;
+  const admitsRefusal = createEventGate(REFUSALS);
 
   /** The run that a credential is for. */
   async function runOf(
@@ -142,11 +147,15 @@ export function createAgentAuthenticator(options: AgentAuthenticatorOptions) {
     };
   }
 
-  return (hello: HelloMessage, address: string): Promise<AgentVerdictOnHello> =>
-    db.write('agent.hello', async (tx): Promise<AgentVerdictOnHello> => {
+  return (hello: HelloMessage, address: string): Promise<AgentVerdictOnHello> => {
+    // The transaction may run twice; the gate is asked once.
+    let told: boolean | undefined;
+    const isTold = (kind: 'credential' | 'boot' | 'machine'): boolean =>
+      (told ??= admitsRefusal(`${address} ${kind}`, clock.monotonicMs()));
+    return db.write('agent.hello', async (tx): Promise<AgentVerdictOnHello> => {
       const found = await runOf(tx, hello);
       if ('reason' in found) {
-        await refuse(tx, hello, address, found.reason);
+        if (isTold('credential')) await refuse(tx, hello, address, found.reason);
         return refusal(found.reason);
       }
       const { run, mac, isKey } = found;
@@ -155,16 +164,17 @@ export function createAgentAuthenticator(options: AgentAuthenticatorOptions) {
       const known = agentNoteOf(run.notes);
       if (known && known.bootId !== hello.bootId) {
         const reason = 'another boot of this node has said hello already';
-        await refuse(tx, hello, address, reason, run);
+        if (isTold('boot')) await refuse(tx, hello, address, reason, run);
         return refusal(reason);
       }
       const inventory =
         run.verb === 'inspect' ? undefined : ((await tx.nodes.getInventory(run.nodeUuid))?.inventory ?? undefined);
       const reason = contradiction(hello, mac, inventory);
       if (reason !== null) {
-        await refuse(tx, hello, address, reason, run);
+        if (isTold('machine')) await refuse(tx, hello, address, reason, run);
         return refusal(reason);
       }
       return admit(tx, hello, address, run, isKey);
     });
+  };
 }

@@ -309,7 +309,17 @@ describe('a deployment through the agent', () => {
     thief.connect(conductor.agents, { key: 'k'.repeat(43) });
     await quiet();
     expect(thief.refused[1]).toContain('not known');
-    expect((await typesOf()).filter((type) => type === 'agent.refused')).toHaveLength(3);
+    const refusals = async () => (await typesOf()).filter((type) => type === 'agent.refused').length;
+    expect(await refusals()).toBe(3);
+    for (let i = 0; i < 5; i++) {
+      thief.connect(conductor.agents, { key: 'k'.repeat(43) });
+      await quiet();
+    }
+    expect([thief.refused.length, await refusals()]).toEqual([7, 3]);
+    await world.clock.advance(60_000);
+    thief.connect(conductor.agents, { key: 'k'.repeat(43) });
+    await quiet();
+    expect(await refusals()).toBe(4);
   });
 
   it('accepts a token again from the boot that used it, until its key was used', async () => {
