@@ -95,4 +95,18 @@ describe('the boot directory over the database', () => {
     await directory.recordUnknown({ mac: '52:54:00:00:02:01', ...none });
     expect(await stored('machine.unknown')).toBe(101);
   });
+
+  it('ends the wait of a run whose boot script cannot be made, in the words of the refusal', async () => {
+    await waiting();
+    await clock.advance(5_000);
+    await directory.recordBoot({
+      ...script('refused'),
+      nodeUuid: NODE,
+      runId: RUN,
+      data: { mac: MAC, answer: 'refused', error: 'kernel argument "a b" has a character that is not allowed' },
+    });
+    const [run] = await db.read.runs.listOverdue(clock.nowMs(), 5);
+    expect(run?.id).toBe(RUN);
+    expect(run?.waitingFor?.hint).toMatch(/was refused: kernel argument "a b" has .*boot\.kernel_args/);
+  });
 });

@@ -8,8 +8,9 @@ import {
   type JsonObject,
   type Node,
   type Run,
+  type RunId,
 } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import type { BootAnswer, BootDirectory, BootEvent, MachineIdentity } from './directory.ts';
 
@@ -75,6 +76,14 @@ export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
     return db.read.runs.current(node.uuid);
   }
 
+  /** No boot comes of a script that cannot be made: the time of the wait is over, and its conductor finds it so within seconds. */
+  async function endWait(tx: Repositories, runId: RunId, error: string): Promise<void> {
+    const run = await tx.runs.get(runId);
+    if (run?.waitingFor?.what !== 'boot') return;
+    const hint = `Its boot script was refused: ${error}. Correct boot.kernel_args and start the service again, then retry.`;
+    await tx.runs.update(runId, run.fence, { waitingFor: { ...run.waitingFor, until: clock.nowMs(), hint } });
+  }
+
   return {
     async lookup(machine): Promise<BootAnswer> {
       const node = await nodeOf(machine);
@@ -137,12 +146,14 @@ export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
       if (!node) return;
       const leased = event.type === 'boot.dhcp' && mac && address ? { mac, address } : undefined;
       const isMoved = leased !== undefined && (await db.read.boots.getAddress(leased.mac)) !== leased.address;
+      const type: EventType = event.type;
       const isStored = isNews(event, node, run);
       if (!isStored && !isMoved) return;
       await db.write('boot event', async (tx) => {
         if (leased && isMoved) await tx.boots.setAddress(leased.mac, leased.address);
         if (!isStored) return;
-        const type: EventType = event.type;
+        if (type === 'boot.script' && event.data['answer'] === 'refused' && run)
+          await endWait(tx, asRunId(run), String(event.data['error'] ?? ''));
         await tx.events.append({
           type,
           nodeUuid: node.uuid,

@@ -364,6 +364,16 @@ describe('a deployment through the agent', () => {
     expect(failed.lastError).toMatch(/never seen on the network, 2 times.*cable/s);
   });
 
+  it('fails within seconds when the boot service has ended the wait for a boot that cannot come', async () => {
+    await deploy();
+    await waitsFor('boot');
+    const run = await world.run(node.uuid);
+    const waitingFor = { ...run.waitingFor!, until: world.clock.nowMs(), hint: 'Its boot script was refused: why.' };
+    await world.db.write('test', (tx) => tx.runs.update(run.id, run.fence, { waitingFor }));
+    const failed = await world.reaches(node.uuid, 'deploy failed', 60_000);
+    expect(failed.lastError).toMatch(/^Waited \d+ s for boot .*Its boot script was refused: why\.$/);
+  });
+
   it('names what was awaited when SSH never answers', async () => {
     world.ssh.answers = false;
     await deploy();
