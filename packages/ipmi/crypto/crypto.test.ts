@@ -1,3 +1,4 @@
+import { createSecretKey, KeyObject } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodePacket } from '../codec/packet.ts';
@@ -31,7 +32,7 @@ describe('keyed hashes', () => {
 
 describe('AES payloads', () => {
   it('are those of NIST SP 800-38A, F.2.1, block 1, behind their vector', () => {
-    const key = Buffer.from('2b7e151628aed2a6abf7158809cf4f3c', 'hex');
+    const key = createSecretKey('2b7e151628aed2a6abf7158809cf4f3c', 'hex');
     const iv = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
     const plain = Buffer.from('6bc1bee22e409f96e93d7e117393172a', 'hex');
     // 16 bytes and the pad length byte make two blocks: the first is the standard's.
@@ -43,7 +44,8 @@ describe('AES payloads', () => {
 
   it('come back as they were, at every length', () => {
     fc.assert(
-      fc.property(bytes(16, 16), bytes(16, 16), bytes(0, 100), (key, iv, plain) => {
+      fc.property(bytes(16, 16), bytes(16, 16), bytes(0, 100), (raw, iv, plain) => {
+        const key = createSecretKey(raw);
         const sealed = encryptPayload(key, iv, plain);
         expect(sealed.length % 16).toBe(0);
         expect(decryptPayload(key, sealed)).toEqual(ok(plain));
@@ -53,8 +55,8 @@ describe('AES payloads', () => {
 
   it('of noise give a result', () => {
     fc.assert(
-      fc.property(bytes(16, 16), bytes(0, 100), (key, noise) => {
-        expect(decryptPayload(key, noise)).toHaveProperty('ok');
+      fc.property(bytes(16, 16), bytes(0, 100), (raw, noise) => {
+        expect(decryptPayload(createSecretKey(raw), noise)).toHaveProperty('ok');
       }),
     );
   });
@@ -63,6 +65,14 @@ describe('AES payloads', () => {
 describe.each([CIPHER_SUITES[3], CIPHER_SUITES[17]])('packets sealed at suite $id', (suite) => {
   const keys = sessionKeys(suite, new Uint8Array(suite.authCodeBytes).fill(7));
   const message = { payloadType: 0, sessionId: 0x01020304, sequence: 9 };
+
+  it('are sealed with key objects, made once for the session', () => {
+    expect(keys.k1).toBeInstanceOf(KeyObject);
+    expect(keys.aesKey).toBeInstanceOf(KeyObject);
+    expect(keys.aesKey.symmetricKeySize).toBe(16);
+    const { k1, aesKey } = sessionKeys(suite, new Uint8Array(suite.authCodeBytes).fill(7));
+    expect([k1.equals(keys.k1), aesKey.equals(keys.aesKey)]).toEqual([true, true]);
+  });
 
   it('open with the same keys, and are whole words long', () => {
     fc.assert(

@@ -1,5 +1,5 @@
 /** The RAKP authenticated key exchange (IPMI v2.0 sections 13.19 to 13.23, 13.31, 13.32): pure functions of their arguments. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { concat, uint32 } from '../codec/bytes.ts';
 import type { CipherSuite } from './cipher-suites.ts';
 
@@ -26,13 +26,13 @@ export interface RakpExchange {
   readonly bmcKey?: Uint8Array | undefined;
 }
 
-/** The keys of a session that stands. */
+/** The keys of a session that stands. As key objects: OpenSSL takes in a raw key anew with every packet, which costs more than the packet. */
 export interface SessionKeys {
   readonly suite: CipherSuite;
   /** Integrity key. */
-  readonly k1: Uint8Array;
+  readonly k1: KeyObject;
   /** The first 16 bytes of K2: the AES key. */
-  readonly aesKey: Uint8Array;
+  readonly aesKey: KeyObject;
 }
 
 const KEY_BYTES = 20;
@@ -44,7 +44,7 @@ export function keyOf(text: string): Uint8Array {
   return out;
 }
 
-export function hmac(hash: 'sha1' | 'sha256', key: Uint8Array, data: Uint8Array): Uint8Array {
+export function hmac(hash: 'sha1' | 'sha256', key: Uint8Array | KeyObject, data: Uint8Array): Uint8Array {
   return new Uint8Array(createHmac(hash, key).update(data).digest());
 }
 
@@ -86,5 +86,5 @@ export function rakp4IntegrityCheck(x: RakpExchange, sik: Uint8Array): Uint8Arra
 export function sessionKeys(suite: CipherSuite, sik: Uint8Array): SessionKeys {
   const k1 = hmac(suite.hash, sik, new Uint8Array(KEY_BYTES).fill(0x01));
   const k2 = hmac(suite.hash, sik, new Uint8Array(KEY_BYTES).fill(0x02));
-  return { suite, k1, aesKey: k2.subarray(0, 16) };
+  return { suite, k1: createSecretKey(k1), aesKey: createSecretKey(k2.subarray(0, 16)) };
 }

@@ -1,5 +1,5 @@
 /** Messages inside a session: AES-CBC-128 confidentiality and the AuthCode of the trailer (IPMI v2.0 sections 13.28.4, 13.29). */
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto';
 import { concat } from '../codec/bytes.ts';
 import { malformed, ok } from '../codec/result.ts';
 import type { Result } from '../codec/result.ts';
@@ -12,7 +12,7 @@ import type { SessionKeys } from './rakp-keys.ts';
 const BLOCK_BYTES = 16;
 
 /** Confidentiality trailer: pad bytes 01h, 02h, .. and their count, up to a whole block (section 13.29.2). */
-export function encryptPayload(aesKey: Uint8Array, iv: Uint8Array, plain: Uint8Array): Uint8Array {
+export function encryptPayload(aesKey: KeyObject, iv: Uint8Array, plain: Uint8Array): Uint8Array {
   const padBytes = (BLOCK_BYTES - ((plain.length + 1) % BLOCK_BYTES)) % BLOCK_BYTES;
   const padded = new Uint8Array(plain.length + padBytes + 1);
   padded.set(plain);
@@ -24,7 +24,7 @@ export function encryptPayload(aesKey: Uint8Array, iv: Uint8Array, plain: Uint8A
 }
 
 /** The inverse. Pad bytes are checked, as section 13.29.2 asks. */
-export function decryptPayload(aesKey: Uint8Array, payload: Uint8Array): Result<Uint8Array> {
+export function decryptPayload(aesKey: KeyObject, payload: Uint8Array): Result<Uint8Array> {
   if (payload.length < 2 * BLOCK_BYTES || payload.length % BLOCK_BYTES !== 0)
     return malformed(`AES payload of ${payload.length} bytes is not an initialisation vector and whole blocks`);
   const decipher = createDecipheriv('aes-128-cbc', aesKey, payload.subarray(0, BLOCK_BYTES));
@@ -72,7 +72,7 @@ export function unseal(keys: SessionKeys, packet: Session20Packet, datagram: Uin
   const padBytes = packet.trailer.length - 2 - integrityBytes;
   if (padBytes < 0) return malformed(`session trailer of ${packet.trailer.length} bytes is too short`);
   const signedEnd = datagram.length - integrityBytes;
-  const expected = createHmac(hash, keys.k1).update(datagram.subarray(RMCP_HEADER_BYTES, signedEnd)).digest();
+  const expected = hmac(hash, keys.k1, datagram.subarray(RMCP_HEADER_BYTES, signedEnd));
   if (!sameBytes(expected.subarray(0, integrityBytes), datagram.subarray(signedEnd)))
     return malformed('AuthCode does not match');
   if (packet.trailer[padBytes] !== padBytes) return malformed('session trailer with a wrong pad length');
