@@ -1,3 +1,4 @@
+import { asRunId } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conductor } from './conductor.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -161,5 +162,18 @@ describe('the life cycle of pretended hardware', () => {
     await world.reaches(node.uuid, 'active');
     const validated = await conductor.handlers.validateDriverInterfaces({ nodeUuid: node.uuid }, request('v'));
     expect(validated).toMatchObject({ power: { result: true }, deploy: { result: true }, rescue: { result: true } });
+  });
+
+  it('purges boot tokens that have expired', async () => {
+    const node = await world.node();
+    const token = { nodeUuid: node.uuid, runId: asRunId(node.uuid), mac: '52:54:00:00:00:01' };
+    await world.db.write('test', async (tx) => {
+      await tx.boots.addToken({ ...token, sha256: 'a'.repeat(64), expiresAt: world.clock.nowMs() - 1 });
+      await tx.boots.addToken({ ...token, sha256: 'b'.repeat(64), expiresAt: world.clock.nowMs() + 86_400_000 });
+    });
+    await world.clock.advance(1_200_000);
+    await quiet();
+    const later = world.clock.nowMs() + 2 * 86_400_000;
+    expect(await world.db.write('test', (tx) => tx.boots.purgeTokens(later))).toBe(1);
   });
 });
