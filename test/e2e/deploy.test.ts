@@ -282,7 +282,9 @@ describe('deployment on real machines', () => {
   });
 
   it('refuses an image that is larger than the disk before it writes anything', async () => {
-    await world.ok('node', 'set', 'n3', '--instance-info', `image_os_hash_value=${image.checksum}`);
+    await world.setImage('n3', image);
+    // Without a hint a disk below 4 GiB is not even considered.
+    await world.ok('node', 'set', 'n3', '--property', 'root_device={"name": "/dev/vda"}');
     const refused = await world.cli('node', 'deploy', 'n3', '--wait');
     expect(refused.code).toBe(1);
     expect(refused.out + refused.err).toMatch(/larger|does not fit|too large/i);
