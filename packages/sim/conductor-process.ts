@@ -146,7 +146,9 @@ export function startConductor(options: ConductorProcessOptions): ConductorProce
           remembered = new Map();
         }
       if (dies === 'after') kill();
-      return isDead() ? never() : result;
+      if (isDead()) return never();
+      if (chaos.strikes('lost answer of a commit', 0.01)) throw dbDown();
+      return result;
     },
     now: () => db.now(),
     onEvents: (listener) => db.onEvents(listener),

@@ -7,12 +7,14 @@ const PATIENCE = { timeout: 600_000 };
 
 describe('a simulated machine room', () => {
   it('takes a hundred nodes through the life cycle, whatever goes wrong', PATIENCE, async () => {
-    const report = await simulate({ nodes: 100, seed: 7, without: ['conductor paused'] });
+    const report = await simulate({ nodes: 100, seed: 7 });
     expect(report.violations).toEqual([]);
     expect(report.isWell).toBe(true);
     expect(report.runs['deploy done']).toBeGreaterThanOrEqual(100);
     for (const fault of [
       'conductor killed',
+      'conductor paused',
+      'lost answer of a commit',
       'conductor killed at a write',
       'power cut in the middle of a write',
       'agent crashed',
@@ -45,7 +47,7 @@ describe('what the simulation notices', () => {
   it('a database that does not check fences', PATIENCE, async () => {
     const late = 'under the old fence';
     let caught: number | undefined;
-    for (let seed = 2; caught === undefined && seed < 8; seed++) {
+    for (let seed = 8; caught === undefined && seed < 16; seed++) {
       const report = await simulate({ nodes: 20, seed, fenceCheck: false });
       if (!report.violations.join('\n').includes(late)) continue;
       caught = seed;
@@ -55,7 +57,7 @@ describe('what the simulation notices', () => {
     expect(caught).toBeDefined();
     const checked = await simulate({ nodes: 20, seed: caught! });
     expect(checked.faults['conductor paused']).toBeGreaterThan(0);
-    expect(checked.violations.filter((text) => text.includes(late))).toEqual([]);
+    expect(checked.violations).toEqual([]);
   });
 
   it('a node in work that nobody works on', PATIENCE, async () => {
