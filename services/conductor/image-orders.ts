@@ -54,6 +54,8 @@ export function createImageOrders(
       const { imageId, sizeBytes, usedBytes } = image;
       await writer.record(run, {
         notes: { image: state.value },
+        // What the depot last told is over.
+        progress: null,
         events: [{ type: 'image.ready', data: { imageId, sizeBytes, usedBytes } }],
       });
       return { kind: 'changed' };

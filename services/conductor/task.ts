@@ -69,7 +69,7 @@ export interface TaskWriter {
   /** Writes facts in the middle of a step. */
   record(
     run: Run,
-    change: { notes?: JsonObject; waitingFor?: Awaited; progress?: Progress; events?: Effects['events'] },
+    change: { notes?: JsonObject; waitingFor?: Awaited; progress?: Progress | null; events?: Effects['events'] },
   ): Promise<Run>;
 }
 
@@ -305,7 +305,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         await append(held, events);
         const more: RunPatch = {
           ...(Object.keys(notes).length > 0 ? { notes: { ...held.run.notes, ...notes } } : {}),
-          ...(progress ? { progress } : {}),
+          ...(progress === undefined ? {} : { progress }),
         };
         if (waitingFor) await wait(held, waitingFor, more);
         else if (Object.keys(more).length > 0) await update(held, more);
