@@ -21,8 +21,6 @@ type Firmware = 'bios' | 'uefi';
 const KERNELS = { bios: '/boot/ipxe.lkrn', uefi: '/usr/lib/ipxe/snponly.efi' };
 // oxlint-disable-next-line no-control-regex -- escape sequences are what it is for
 const ESCAPE_SEQUENCE = /\x1b\[[0-9;?=]*[A-Za-z]/g;
-/** On quiet cores 2.5 s and 10 s. A machine that waits for an IPv6 router takes 16 s more. */
-const SCRIPT_WITHIN_SECONDS = { bios: 15, uefi: 25 };
 
 let folder: string;
 let network: TestNetwork;
@@ -127,11 +125,12 @@ const eventOf = async (boot: BootProcess, type: BootEvent['type'], data: BootEve
     )
   ).event!;
 
-describe.each(['bios', 'uefi'] as const)('%s', { timeout: 120_000 }, (firmware) => {
+describe.each(['bios', 'uefi'] as const)('%s', (firmware) => {
   it('gets from power on to script, kernel and ramdisk, without waiting for an IPv6 router', async () => {
     const boot = await startBoot(firmware, { kind: 'ramdisk', ...NODE, kernel: 'kernel', initrd: 'initrd' });
     const machine = await powerOn(firmware);
     const dhcp = await eventOf(boot, 'boot.dhcp', { message: 'ack' });
+    const addressSeconds = machine.seconds();
     expect(dhcp).toMatchObject({ mac: MAC, data: { arch: firmware === 'bios' ? 0 : 7 } });
     if (firmware === 'uefi') {
       const program = await eventOf(boot, 'boot.tftp');
@@ -145,7 +144,9 @@ describe.each(['bios', 'uefi'] as const)('%s', { timeout: 120_000 }, (firmware) 
     console.log(`${firmware}: script after ${seconds.toFixed(1)} s`);
     expect(script).toMatchObject({ ...NODE, mac: MAC, address: dhcp.address });
     expect(script.data).toMatchObject({ answer: 'ramdisk', platform: firmware === 'bios' ? 'pcbios' : 'efi' });
-    expect(seconds).toBeLessThan(SCRIPT_WITHIN_SECONDS[firmware]);
+    // An iPXE that waits for an IPv6 router does so for 16 s between address and script: far longer than all that came before,
+    // on a busy machine too. Without the wait it is a fraction of it.
+    expect(seconds - addressSeconds).toBeLessThan(addressSeconds);
     const { length } = await readFile(KERNELS[firmware]);
     expect(await eventOf(boot, 'boot.kernel')).toMatchObject({ ...NODE, data: { bytes: length, outcome: 'complete' } });
     expect(await eventOf(boot, 'boot.initrd')).toMatchObject({

@@ -47,6 +47,10 @@ it('deploys an image with cloud-init: host key, hostname, keys and user data arr
   const publicKey = readFileSync(join(world.folder, 'operator-key.pub'), 'utf8').trim();
   const deployed = await world.cli('node', 'deploy', NODE, '--config-drive', await writeDrive(publicKey), '--wait');
   expect(deployed.code, deployed.out + deployed.err).toBe(0);
+  const phases = (await world.timeline(NODE)).map((p) => p.phase);
+  expect(phases).toEqual(
+    expect.arrayContaining(['dhcp', 'boot script', 'kernel', 'ramdisk', 'agent', 'image written']),
+  );
 
   // Everything is looked at, also after something was wrong: a boot costs a minute.
   // The login itself accepts no other host key than the one that was told.

@@ -16,19 +16,21 @@ export function stopwatch(name: string): (what: string) => void {
   return (what) => console.log(`${name}: ${((systemClock.monotonicMs() - startMs) / 1000).toFixed(1)} s ${what}`);
 }
 
-/** Asks until the answer is there. Throws with `describe` when it is not within `limitMs`. */
+/** No machine is so busy that a boot takes this long: it hangs. */
+const HUNG_MS = 15 * 60_000;
+
+/** Asks until the answer is there. Throws with `describe` when the machine must be taken for hung. */
 export async function until<T>(
   what: string,
-  limitMs: number,
   ask: () => Promise<T | undefined>,
   describe: () => Promise<string> = async () => '',
 ): Promise<T> {
-  const end = systemClock.monotonicMs() + limitMs;
+  const end = systemClock.monotonicMs() + HUNG_MS;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (systemClock.monotonicMs() > end)
-      throw new Error(`${what}: not within ${limitMs / 1000} s\n${await describe()}`);
+      throw new Error(`${what}: not within ${HUNG_MS / 1000} s\n${await describe()}`);
     await sleep(systemClock, 200);
   }
 }

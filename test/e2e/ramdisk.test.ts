@@ -109,7 +109,6 @@ test.each(['bios', 'uefi'])('boots from the network by %s and runs the agent, ag
   const text = (): Promise<string> => readFile(node.consoleLog, 'latin1');
   const report = await until(
     'the agent starts',
-    120_000,
     async () => {
       const line = /REPORT (\{.*\})/.exec(await text())?.[1];
       return line === undefined ? undefined : (JSON.parse(line) as Report);
@@ -138,7 +137,6 @@ test.each(['bios', 'uefi'])('boots from the network by %s and runs the agent, ag
   ]);
   await until(
     'the agent starts again',
-    30_000,
     async () => ((await text()).includes('STARTED AGAIN') ? true : undefined),
     text,
   );

@@ -95,7 +95,6 @@ test.each(['bios', 'uefi'])(
       ]);
     const uptime = await until(
       'log-in over SSH',
-      120_000,
       () =>
         ssh('debian', 'cut -d" " -f1 /proc/uptime').then(
           ({ stdout }) => stdout.trim(),
@@ -118,7 +117,6 @@ test.each(['bios', 'uefi'])(
     expect((await ipmi(name, 'power', 'soft')).code).toBe(0);
     await until(
       'the power button switches it off',
-      60_000,
       async () => ((await lab.status())[name]?.power === 'off' ? true : undefined),
       () => readFile(node.consoleLog, 'latin1'),
     );
