@@ -1,4 +1,7 @@
-/** `npm run check`: everything that needs no service: generated files, format, lint, types, unit tests. Says all that is wrong. */
+/**
+ * `npm run check`: everything that needs no service: generated files, format, lint, types, unit tests. Says all that is wrong.
+ * More arguments go to the unit tests.
+ */
 import { spawnSync } from 'node:child_process';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -14,7 +17,7 @@ const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: str
   ['format', bin('biome'), 'format', '--colors=off', '.'],
   ['lint', bin('oxlint'), '.'],
   ['types', bin('tsc'), '--noEmit'],
-  ['unit tests', bin('vitest'), 'run', '--project', 'unit'],
+  ['unit tests', bin('vitest'), 'run', '--project', 'unit', ...process.argv.slice(2)],
 ];
 
 const failed: string[] = [];
