@@ -1,5 +1,5 @@
 /** The conductor with everything around it: BMC client, image depot, executor, and the door for agents. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BootNetwork } from '@bessemer/boot';
@@ -75,8 +75,11 @@ export async function startConductorRole(options: ConductorRoleOptions): Promise
     await depot.start();
     stops.push(() => depot.stop());
 
-    const runDir = join(tmpdir(), `bessemer-${random.uuid().slice(0, 8)}`);
-    await mkdir(runDir, { mode: 0o700 });
+    // A unix socket's path has 107 bytes at most: a data directory far down has its socket in the temporary folder.
+    const inDataDir = join(dataDir, 'run');
+    const runDir = inDataDir.length < 80 ? inDataDir : join(tmpdir(), `bessemer-${random.uuid()}`);
+    await mkdir(runDir, { recursive: true, mode: 0o700 });
+    stops.push(() => rm(runDir, { recursive: true, force: true }));
     const configurer = createConfigurer({
       runDir,
       sshPublicKey: identity.sshPublicKey,
