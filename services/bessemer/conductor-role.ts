@@ -75,8 +75,8 @@ export async function startConductorRole(options: ConductorRoleOptions): Promise
     await depot.start();
     stops.push(() => depot.stop());
 
-    // A unix socket's path has 107 bytes at most: a data directory far down has its socket in the temporary folder.
-    const inDataDir = join(dataDir, 'run');
+    // One for each conductor that shares the data directory. A unix socket's path has 107 bytes at most: a data directory far down has its socket in the temporary folder.
+    const inDataDir = join(dataDir, 'run', host.replaceAll(/[^\w.-]/g, '_'));
     const runDir = inDataDir.length < 80 ? inDataDir : join(tmpdir(), `bessemer-${random.uuid()}`);
     await mkdir(runDir, { recursive: true, mode: 0o700 });
     stops.push(() => rm(runDir, { recursive: true, force: true }));
