@@ -61,10 +61,17 @@ export function describeEventsAndTransactions(make: MakeDb): void {
 
     it('ring the bell after their commit, and only then', async () => {
       const { db } = t;
-      const rung: Array<Promise<unknown>> = [];
-      const stop = db.onEvents(() => {
-        rung.push(db.read.events.listLast({}, 1));
-        throw new Error('a listener that throws hurts nobody');
+      const seen: number[][] = [];
+      let stop = () => {};
+      // A bell may ring more often than there are events (a listener that reconnects is rung too), but what it calls to is committed.
+      const rungForTheEvent = new Promise<void>((resolve) => {
+        stop = db.onEvents(() => {
+          void db.read.events.listLast({}, 10).then((stored) => {
+            seen.push(numbers(stored));
+            if (numbers(stored).includes(2)) resolve();
+          });
+          throw new Error('a listener that throws hurts nobody');
+        });
       });
       await db.write('test', (tx) => tx.settings.put('a', 'b'));
       await codeOf(
@@ -73,9 +80,10 @@ export function describeEventsAndTransactions(make: MakeDb): void {
           throw new Error('no');
         }),
       );
-      expect(rung.length).toBe(0);
+      expect(seen.flat()).toEqual([]);
       await append(event(2));
-      expect(numbers((await rung[0]) as never)).toEqual([2]);
+      await rungForTheEvent;
+      expect(new Set(seen.flat())).toEqual(new Set([2]));
       stop();
     });
   });
