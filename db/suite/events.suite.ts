@@ -61,7 +61,7 @@ export function describeEventsAndTransactions(make: MakeDb): void {
 
     it('ring the bell after their commit, and only then', async () => {
       const { db } = t;
-      const seen: number[][] = [];
+      const seen: unknown[][] = [];
       let stop = () => {};
       // A bell may ring more often than there are events (a listener that reconnects is rung too), but what it calls to is committed.
       const rungForTheEvent = new Promise<void>((resolve) => {
