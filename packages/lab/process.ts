@@ -91,11 +91,13 @@ export function qemuLauncher(dir: string, spec: MachineSpec): LaunchQemu {
   };
 }
 
-/** When a process started, in clock ticks since boot (proc(5), stat field 22): with the pid it names one process for good. */
+/** When a process started, in clock ticks since boot (proc(5), stat field 22): with the pid it names one process for good.
+ * Nothing for one that has ended, reaped or not. */
 export function processStart(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : rest[18];
   } catch {
     return undefined;
   }

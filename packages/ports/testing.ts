@@ -1,4 +1,5 @@
 /** Deterministic ports for tests and the simulator: seeded chance, hand-driven time, an in-memory network. */
+import { readFileSync } from 'node:fs';
 import type { Clock, DatagramPeer, Datagrams, DatagramSocket, Random, Timer } from './index.ts';
 
 /** A 32-bit xorshift-multiply generator (splitmix32): small, seeded, good enough to shuffle and to jitter. */
@@ -126,4 +127,13 @@ export function memoryDatagrams(
       };
     },
   };
+}
+
+/** True while a process runs; a zombie does not: below an init that reaps nothing it stays one for good. */
+export function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }

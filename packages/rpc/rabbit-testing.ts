@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Secret } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
+import { isRunning } from '@bessemer/ports/testing';
 
 export interface TestRabbit {
   readonly url: Secret;
@@ -106,7 +107,7 @@ export async function startRabbit(): Promise<TestRabbit> {
     if (pid !== undefined) killQuietly(pid, how === 'stop' ? 'SIGTERM' : 'SIGKILL');
     else broker?.child.kill('SIGKILL');
     await broker?.ended;
-    while (pid !== undefined && isAlive(pid)) await pause();
+    while (pid !== undefined && isRunning(pid)) await pause();
     broker = undefined;
   }
 
@@ -117,7 +118,7 @@ export async function startRabbit(): Promise<TestRabbit> {
     const epmd = findEpmd(epmdPort!, folder);
     if (epmd !== undefined) {
       killQuietly(epmd, 'SIGTERM');
-      while (isAlive(epmd)) await pause();
+      while (isRunning(epmd)) await pause();
     }
     rmSync(folder, { recursive: true, force: true });
   }
@@ -137,15 +138,6 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch {
     // It has ended already.
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A zombie has ended.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BootConfig } from './index.ts';
 import { createTestNetwork, startBootProcess } from './testing-network.ts';
@@ -197,12 +198,6 @@ describe('HTTP and TFTP', () => {
 });
 
 describe('its children', () => {
-  const alive = (pid: number) =>
-    readFile(`/proc/${pid}/stat`).then(
-      (s) => !/\) Z /.test(String(s)),
-      () => false,
-    );
-
   it('are started again when they die, with their leases', async () => {
     const { address } = await dhcp({});
     const { children } = await boot.line((line) => 'ready' in line);
@@ -218,11 +213,11 @@ describe('its children', () => {
     try {
       const doomed = await startBootProcess(other, { ...config, dataDir: join(folder, 'data-2') });
       const { children } = await doomed.line((line) => 'ready' in line);
-      expect(await alive(children!.dnsmasq)).toBe(true);
-      expect(await alive(children!.routerAdvertiser)).toBe(true);
+      expect(isRunning(children!.dnsmasq)).toBe(true);
+      expect(isRunning(children!.routerAdvertiser)).toBe(true);
       doomed.child.kill('SIGKILL');
-      await expect.poll(() => alive(children!.dnsmasq)).toBe(false);
-      await expect.poll(() => alive(children!.routerAdvertiser)).toBe(false);
+      await expect.poll(() => isRunning(children!.dnsmasq)).toBe(false);
+      await expect.poll(() => isRunning(children!.routerAdvertiser)).toBe(false);
     } finally {
       await other.remove();
     }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isRunning } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenedExit, ReadyImage } from './index.ts';
 import type { Orders } from './crash-test/main.ts';
@@ -112,9 +113,7 @@ describe('kill -9 of the depot', () => {
     const ended = new Promise((resolve) => parent.once('close', resolve));
     parent.kill('SIGKILL');
     await ended;
-    const isAlive = (): boolean =>
-      readdirSync('/proc').includes(sleeper) && !/\) Z /.test(readFileSync(`/proc/${sleeper}/stat`, 'utf8'));
-    await expect.poll(isAlive).toBe(false);
+    await expect.poll(() => isRunning(Number(sleeper))).toBe(false);
   });
 
   test('while it serves: exits go on at the same address, and the figures lose less than a tenth of an image', async () => {

@@ -3,9 +3,10 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectExecutor, type Executor, type PlayEvent } from '@bessemer/executor-protocol';
+import { isRunning } from '@bessemer/ports/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ManagerProcess, startManagerProcess } from './index.ts';
-import { childrenOf, isRunning, until } from './testing/conditions.ts';
+import { childrenOf, until } from './testing/conditions.ts';
 import { startSshd, type TestSshd } from './testing/sshd.ts';
 
 let sshd: TestSshd;

@@ -8,12 +8,12 @@ import { spawn } from 'node:child_process';
 import { createLab, openLab } from '@bessemer/lab';
 import { silentLog } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
+import { isRunning } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestLab, stopwatch, until } from './lab-support.ts';
 import type { TestLab } from './lab-support.ts';
 
 const namespaces = (): Promise<string[]> => readdir('/run/netns').catch(() => []);
-const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
 const gone = (what: string, check: () => boolean): Promise<true> =>
   until(what, async () => (check() ? true : undefined));
 
@@ -73,9 +73,9 @@ test('the plug is pulled: QEMU is gone, the BMC still answers', async () => {
   const { lab, ipmi } = bench;
   await ipmi('n1', 'power', 'on');
   const pid = (await lab.status()).n1?.pid;
-  expect(pid && isAlive(pid)).toBe(true);
+  expect(pid && isRunning(pid)).toBe(true);
   await lab.powerCut('n1');
-  expect(isAlive(pid!)).toBe(false);
+  expect(isRunning(pid!)).toBe(false);
   expect((await ipmi('n1', 'power', 'status')).stdout).toContain('Chassis Power is off');
   await expect(lab.powerCut('n9')).rejects.toThrow('no server named "n9": this lab has n1');
 });
@@ -94,6 +94,7 @@ test('the second lab of a name takes away what the first one, killed, has left',
     import { createLab } from '@bessemer/lab';
     import { silentLog } from '@bessemer/ports';
     import { systemClock } from '@bessemer/ports/node';
+import { isRunning } from '@bessemer/ports/testing';
     const lab = createLab({ name: '${name}', stateDir: '${stateDir}', nodes: ${JSON.stringify(nodes)}, clock: systemClock, log: silentLog });
     await lab.up();
     await lab.run(['ipmitool', '-I', 'lanplus', '-C', '17', '-H', lab.nodes[0].bmcAddress, '-U', 'admin', '-P', 'password', 'power', 'on']);
@@ -107,9 +108,9 @@ test('the second lab of a name takes away what the first one, killed, has left',
   });
   const [line] = (await once(owner.stdout, 'data')) as [Buffer];
   const qemu = Number(line.toString());
-  expect(isAlive(qemu)).toBe(true);
+  expect(isRunning(qemu)).toBe(true);
   owner.kill('SIGKILL');
-  await gone('QEMU dies with the one that started the lab', () => !isAlive(qemu));
+  await gone('QEMU dies with the one that started the lab', () => !isRunning(qemu));
   expect(await namespaces()).toContain(`bmr-${name}`);
 
   const lab = createLab({ name, stateDir, nodes, clock: systemClock, log: silentLog });
@@ -148,9 +149,9 @@ test('a detached lab lives on for another process, and goes completely, also whe
   const state = JSON.parse(await readFile(join(stateDir, 'lab.json'), 'utf8')) as { processes: Array<{ pid: number }> };
   const [daemon, forwarder] = state.processes;
   process.kill(daemon!.pid, 'SIGKILL');
-  await gone('QEMU dies with the daemon', () => !isAlive(qemu));
+  await gone('QEMU dies with the daemon', () => !isRunning(qemu));
   await lab.down();
   expect(await namespaces()).not.toContain(`bmr-${name}`);
-  await gone('the forwarder ends', () => !isAlive(forwarder!.pid));
+  await gone('the forwarder ends', () => !isRunning(forwarder!.pid));
   expect(existsSync(stateDir)).toBe(false);
 });
