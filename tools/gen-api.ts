@@ -1,6 +1,6 @@
-/** Makes api-spec/generated/ from api-spec/openapi.yaml. `--check` writes nothing and fails when it is stale. */
+/** Makes api-spec/generated/ from api-spec/openapi.yaml and the resources beside it. `--check` writes nothing and fails when it is stale. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -9,10 +9,24 @@ const root = new URL('..', import.meta.url).pathname;
 const check = process.argv.includes('--check');
 const toolDir = join(root, 'tools/openapi-types');
 
-const spec: unknown = parse(readFileSync(join(root, 'api-spec/openapi.yaml'), 'utf8'), {
-  merge: true,
-  maxAliasCount: -1,
-});
+type Tree = { [key: string]: unknown };
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Adds `more` to `base`, at any depth; a leaf that is there already is an error that names its place and file. */
+function merge(base: Tree, more: Tree, file: string, at = ''): void {
+  for (const [key, value] of Object.entries(more)) {
+    const have = base[key];
+    if (have === undefined) base[key] = value;
+    else if (isTree(have) && isTree(value)) merge(have, value, file, `${at}/${key}`);
+    else throw new Error(`${file}: ${at}/${key} is described twice`);
+  }
+}
+
+const read = (path: string): Tree =>
+  parse(readFileSync(join(root, 'api-spec', path), 'utf8'), { merge: true, maxAliasCount: -1 }) as Tree;
+const spec = read('openapi.yaml');
+for (const name of readdirSync(join(root, 'api-spec/resources')).toSorted())
+  merge(spec, read(`resources/${name}`), name);
 const json = `${JSON.stringify(spec, null, 1)}\n`;
 
 if (!existsSync(join(toolDir, 'node_modules/openapi-typescript'))) {
@@ -43,7 +57,7 @@ try {
     const path = join(root, 'api-spec/generated', name);
     if (existsSync(path) && readFileSync(path, 'utf8') === content) continue;
     stale = true;
-    if (check) console.error(`gen-api: ${path} is not what api-spec/openapi.yaml says; run npm run gen:api`);
+    if (check) console.error(`gen-api: ${path} is not what api-spec/*.yaml say; run npm run gen:api`);
     else writeFileSync(path, content);
   }
   if (check && stale) process.exitCode = 1;

@@ -4,127 +4,7 @@
  */
 
 export interface paths {
-    "/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The versions served */
-        get: operations["getRoot"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The resources of version 1 */
-        get: operations["getV1"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/healthcheck": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether the service and its database answer */
-        get: operations["getHealth"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Figures for Prometheus */
-        get: operations["getMetrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List nodes */
-        get: operations["listNodes"];
-        put?: never;
-        /** Register a node */
-        post: operations["createNode"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/detail": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List nodes with all fields */
-        get: operations["listNodesDetail"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/validate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Check a node's interfaces */
-        get: operations["validateNodeByQuery"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/{node}": {
+    "/v1/nodes/{node}/timeline": {
         parameters: {
             query?: never;
             header?: never;
@@ -134,19 +14,17 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Show a node */
-        get: operations["getNode"];
+        /** The phases of the node's last deployment, from stored events */
+        get: operations["getTimeline"];
         put?: never;
         post?: never;
-        /** Remove a node */
-        delete: operations["deleteNode"];
+        delete?: never;
         options?: never;
         head?: never;
-        /** Change a node */
-        patch: operations["patchNode"];
+        patch?: never;
         trace?: never;
     };
-    "/v1/nodes/{node}/validate": {
+    "/v1/nodes/{node}/why": {
         parameters: {
             query?: never;
             header?: never;
@@ -156,8 +34,248 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Check a node's interfaces */
-        get: operations["validateNode"];
+        /** What the node waits for, from whom, since when, until when, and what to do */
+        get: operations["getWhy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/configure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Run a playbook on an active node */
+        put: operations["configureNode"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Go on with a failed deployment at the step that failed */
+        put: operations["retryRun"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The event stream (server-sent events); Last-Event-ID resumes it */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/unknown_machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Machines that asked to boot and that nobody registered */
+        get: operations["listUnknownMachines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chassis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List chassis */
+        get: operations["listChassis"];
+        put?: never;
+        /** Register a chassis */
+        post: operations["createChassis"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chassis/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List chassis with all fields */
+        get: operations["listChassisDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chassis/{chassis}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        /** Show a chassis */
+        get: operations["getChassis"];
+        put?: never;
+        post?: never;
+        /** Remove an empty chassis */
+        delete: operations["deleteChassis"];
+        options?: never;
+        head?: never;
+        /** Change a chassis */
+        patch: operations["patchChassis"];
+        trace?: never;
+    };
+    "/v1/chassis/{chassis}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        /** The nodes of a chassis */
+        get: operations["listChassisNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conductors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List conductors */
+        get: operations["listConductors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conductors/{conductor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conductor: string;
+            };
+            cookie?: never;
+        };
+        /** Show a conductor */
+        get: operations["getConductor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List hardware types */
+        get: operations["listDrivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drivers/{driver}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** Show a hardware type */
+        get: operations["getDriver"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** The driver_info properties of a hardware type */
+        get: operations["getDriverProperties"];
         put?: never;
         post?: never;
         delete?: never;
@@ -308,7 +426,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/nodes/{node}/ports": {
+    "/v1/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List nodes */
+        get: operations["listNodes"];
+        put?: never;
+        /** Register a node */
+        post: operations["createNode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List nodes with all fields */
+        get: operations["listNodesDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Check a node's interfaces */
+        get: operations["validateNodeByQuery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}": {
         parameters: {
             query?: never;
             header?: never;
@@ -318,8 +488,30 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The ports of a node */
-        get: operations["listNodePorts"];
+        /** Show a node */
+        get: operations["getNode"];
+        put?: never;
+        post?: never;
+        /** Remove a node */
+        delete: operations["deleteNode"];
+        options?: never;
+        head?: never;
+        /** Change a node */
+        patch: operations["patchNode"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** Check a node's interfaces */
+        get: operations["validateNode"];
         put?: never;
         post?: never;
         delete?: never;
@@ -348,7 +540,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/nodes/{node}/timeline": {
+    "/v1/nodes/{node}/ports": {
         parameters: {
             query?: never;
             header?: never;
@@ -358,69 +550,9 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** The phases of the node's last deployment, from stored events */
-        get: operations["getTimeline"];
+        /** The ports of a node */
+        get: operations["listNodePorts"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/{node}/why": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        /** What the node waits for, from whom, since when, until when, and what to do */
-        get: operations["getWhy"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/{node}/configure": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        /** Run a playbook on an active node */
-        put: operations["configureNode"];
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/nodes/{node}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        /** Go on with a failed deployment at the step that failed */
-        put: operations["retryRun"];
         post?: never;
         delete?: never;
         options?: never;
@@ -484,33 +616,32 @@ export interface paths {
         patch: operations["patchPort"];
         trace?: never;
     };
-    "/v1/chassis": {
+    "/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List chassis */
-        get: operations["listChassis"];
+        /** The versions served */
+        get: operations["getRoot"];
         put?: never;
-        /** Register a chassis */
-        post: operations["createChassis"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/chassis/detail": {
+    "/v1": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List chassis with all fields */
-        get: operations["listChassisDetail"];
+        /** The resources of version 1 */
+        get: operations["getV1"];
         put?: never;
         post?: never;
         delete?: never;
@@ -519,55 +650,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/chassis/{chassis}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        /** Show a chassis */
-        get: operations["getChassis"];
-        put?: never;
-        post?: never;
-        /** Remove an empty chassis */
-        delete: operations["deleteChassis"];
-        options?: never;
-        head?: never;
-        /** Change a chassis */
-        patch: operations["patchChassis"];
-        trace?: never;
-    };
-    "/v1/chassis/{chassis}/nodes": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        /** The nodes of a chassis */
-        get: operations["listChassisNodes"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/drivers": {
+    "/healthcheck": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List hardware types */
-        get: operations["listDrivers"];
+        /** Whether the service and its database answer */
+        get: operations["getHealth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -576,106 +667,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/drivers/{driver}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                driver: string;
-            };
-            cookie?: never;
-        };
-        /** Show a hardware type */
-        get: operations["getDriver"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/drivers/{driver}/properties": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                driver: string;
-            };
-            cookie?: never;
-        };
-        /** The driver_info properties of a hardware type */
-        get: operations["getDriverProperties"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/conductors": {
+    "/metrics": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List conductors */
-        get: operations["listConductors"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/conductors/{conductor}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                conductor: string;
-            };
-            cookie?: never;
-        };
-        /** Show a conductor */
-        get: operations["getConductor"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The event stream (server-sent events); Last-Event-ID resumes it */
-        get: operations["streamEvents"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/unknown_machines": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Machines that asked to boot and that nobody registered */
-        get: operations["listUnknownMachines"];
+        /** Figures for Prometheus */
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -710,25 +710,158 @@ export interface components {
             min_version: string;
             version: string;
         };
-        Root: {
-            name: string;
-            description: string;
-            default_version: components["schemas"]["Version"];
-            versions: components["schemas"]["Version"][];
-        };
-        V1: {
-            id: string;
-            media_types: Record<string, never>[];
-            version: components["schemas"]["Version"];
-        } & {
-            [key: string]: components["schemas"]["Links"];
-        };
         Patch: {
             /** @enum {string} */
             op: "add" | "replace" | "remove";
             path: string;
             value?: unknown;
         }[];
+        ConfigureRequest: {
+            /** @description The playbook itself (YAML) */
+            playbook: string;
+            variables?: Record<string, never>;
+        };
+        Timeline: {
+            node_uuid: string;
+            run: {
+                id?: string;
+                verb?: string;
+                state?: string;
+                created_at?: components["schemas"]["Time"];
+                finished_at?: components["schemas"]["Time"];
+                error?: components["schemas"]["Text"];
+            } | null;
+            phases: {
+                phase: string;
+                started_at: string;
+                seconds: number | null;
+                detail: string;
+            }[];
+            /** @description How to log in */
+            way_in?: {
+                address?: string;
+                port?: number;
+                user?: string;
+                source?: string;
+                host_key?: components["schemas"]["Text"];
+            } | null;
+        };
+        Why: {
+            node_uuid: string;
+            provision_state: components["schemas"]["Text"];
+            /** @description One sentence */
+            summary: string;
+            run?: {
+                id?: string;
+                verb?: string;
+                state?: string;
+                deadline?: string;
+                step?: components["schemas"]["Text"];
+                attempt?: number | null;
+            } | null;
+            waiting_for: {
+                what: string;
+                from: string;
+                since: string;
+                until: string;
+                hint: string;
+                position: number | null;
+            } | null;
+            progress?: {
+                phase?: string;
+                bytes?: number | null;
+                total_bytes?: number | null;
+                bytes_per_second?: number | null;
+                eta_seconds?: number | null;
+                at?: string;
+            } | null;
+            last_error?: components["schemas"]["Text"];
+            what_to_do?: string;
+        };
+        UnknownMachine: {
+            mac: string;
+            uuid?: components["schemas"]["Text"];
+            serial?: components["schemas"]["Text"];
+            arch?: components["schemas"]["Text"];
+            platform?: components["schemas"]["Text"];
+            address?: components["schemas"]["Text"];
+            first_seen_at: string;
+            last_seen_at: string;
+            requests: number;
+        };
+        ChassisCreate: {
+            uuid?: string | null;
+            description?: string | null;
+            extra?: components["schemas"]["Json"];
+        };
+        Chassis: {
+            uuid?: string;
+            description?: components["schemas"]["Text"];
+            extra?: Record<string, never>;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            nodes?: components["schemas"]["Links"][];
+        };
+        Conductor: {
+            hostname?: string;
+            conductor_group?: string;
+            alive?: boolean;
+            drivers?: string[];
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        Driver: {
+            name?: string;
+            hosts?: string[];
+            type?: string;
+            links?: components["schemas"]["Links"];
+            properties?: components["schemas"]["Links"];
+        } & {
+            [key: string]: string | string[] | null;
+        };
+        NodeStates: {
+            console_enabled: boolean;
+            last_error: components["schemas"]["Text"];
+            power_state: components["schemas"]["Text"];
+            provision_state: components["schemas"]["Text"];
+            provision_updated_at: components["schemas"]["Time"];
+            target_power_state: components["schemas"]["Text"];
+            target_provision_state: components["schemas"]["Text"];
+            raid_config?: Record<string, never>;
+            target_raid_config?: Record<string, never>;
+            boot_mode?: components["schemas"]["Text"];
+            secure_boot?: boolean | null;
+        };
+        PowerRequest: {
+            target: string;
+            timeout?: number | null;
+        };
+        ProvisionRequest: {
+            target: string;
+            configdrive?: Record<string, never> | string | null;
+            clean_steps?: components["schemas"]["StepRequest"][] | null;
+            deploy_steps?: components["schemas"]["StepRequest"][] | null;
+            service_steps?: components["schemas"]["StepRequest"][] | null;
+            rescue_password?: string | null;
+            disable_ramdisk?: components["schemas"]["Bool"] | null;
+            runbook?: string | null;
+        };
+        StepRequest: {
+            interface?: string;
+            step: string;
+            args?: Record<string, never>;
+            priority?: number;
+            execute_on_child_nodes?: boolean;
+            limit_child_node_execution?: unknown[];
+        };
+        Validation: {
+            [key: string]: {
+                result: boolean | null;
+                reason?: string;
+            };
+        };
         NodeCreate: {
             uuid?: string | null;
             driver: string;
@@ -839,109 +972,6 @@ export interface components {
             states?: components["schemas"]["Links"];
             volume?: components["schemas"]["Links"];
         };
-        NodeStates: {
-            console_enabled: boolean;
-            last_error: components["schemas"]["Text"];
-            power_state: components["schemas"]["Text"];
-            provision_state: components["schemas"]["Text"];
-            provision_updated_at: components["schemas"]["Time"];
-            target_power_state: components["schemas"]["Text"];
-            target_provision_state: components["schemas"]["Text"];
-            raid_config?: Record<string, never>;
-            target_raid_config?: Record<string, never>;
-            boot_mode?: components["schemas"]["Text"];
-            secure_boot?: boolean | null;
-        };
-        PowerRequest: {
-            target: string;
-            timeout?: number | null;
-        };
-        ProvisionRequest: {
-            target: string;
-            configdrive?: Record<string, never> | string | null;
-            clean_steps?: components["schemas"]["StepRequest"][] | null;
-            deploy_steps?: components["schemas"]["StepRequest"][] | null;
-            service_steps?: components["schemas"]["StepRequest"][] | null;
-            rescue_password?: string | null;
-            disable_ramdisk?: components["schemas"]["Bool"] | null;
-            runbook?: string | null;
-        };
-        StepRequest: {
-            interface?: string;
-            step: string;
-            args?: Record<string, never>;
-            priority?: number;
-            execute_on_child_nodes?: boolean;
-            limit_child_node_execution?: unknown[];
-        };
-        ConfigureRequest: {
-            /** @description The playbook itself (YAML) */
-            playbook: string;
-            variables?: Record<string, never>;
-        };
-        Validation: {
-            [key: string]: {
-                result: boolean | null;
-                reason?: string;
-            };
-        };
-        Timeline: {
-            node_uuid: string;
-            run: {
-                id?: string;
-                verb?: string;
-                state?: string;
-                created_at?: components["schemas"]["Time"];
-                finished_at?: components["schemas"]["Time"];
-                error?: components["schemas"]["Text"];
-            } | null;
-            phases: {
-                phase: string;
-                started_at: string;
-                seconds: number | null;
-                detail: string;
-            }[];
-            /** @description How to log in */
-            way_in?: {
-                address?: string;
-                port?: number;
-                user?: string;
-                source?: string;
-                host_key?: components["schemas"]["Text"];
-            } | null;
-        };
-        Why: {
-            node_uuid: string;
-            provision_state: components["schemas"]["Text"];
-            /** @description One sentence */
-            summary: string;
-            run?: {
-                id?: string;
-                verb?: string;
-                state?: string;
-                deadline?: string;
-                step?: components["schemas"]["Text"];
-                attempt?: number | null;
-            } | null;
-            waiting_for: {
-                what: string;
-                from: string;
-                since: string;
-                until: string;
-                hint: string;
-                position: number | null;
-            } | null;
-            progress?: {
-                phase?: string;
-                bytes?: number | null;
-                total_bytes?: number | null;
-                bytes_per_second?: number | null;
-                eta_seconds?: number | null;
-                at?: string;
-            } | null;
-            last_error?: components["schemas"]["Text"];
-            what_to_do?: string;
-        };
         PortCreate: {
             uuid?: string | null;
             address: string;
@@ -973,48 +1003,18 @@ export interface components {
             updated_at?: components["schemas"]["Time"];
             links: components["schemas"]["Links"];
         };
-        ChassisCreate: {
-            uuid?: string | null;
-            description?: string | null;
-            extra?: components["schemas"]["Json"];
+        Root: {
+            name: string;
+            description: string;
+            default_version: components["schemas"]["Version"];
+            versions: components["schemas"]["Version"][];
         };
-        Chassis: {
-            uuid?: string;
-            description?: components["schemas"]["Text"];
-            extra?: Record<string, never>;
-            created_at?: components["schemas"]["Time"];
-            updated_at?: components["schemas"]["Time"];
-            links: components["schemas"]["Links"];
-            nodes?: components["schemas"]["Links"][];
-        };
-        Driver: {
-            name?: string;
-            hosts?: string[];
-            type?: string;
-            links?: components["schemas"]["Links"];
-            properties?: components["schemas"]["Links"];
+        V1: {
+            id: string;
+            media_types: Record<string, never>[];
+            version: components["schemas"]["Version"];
         } & {
-            [key: string]: string | string[] | null;
-        };
-        Conductor: {
-            hostname?: string;
-            conductor_group?: string;
-            alive?: boolean;
-            drivers?: string[];
-            created_at?: components["schemas"]["Time"];
-            updated_at?: components["schemas"]["Time"];
-            links: components["schemas"]["Links"];
-        };
-        UnknownMachine: {
-            mac: string;
-            uuid?: components["schemas"]["Text"];
-            serial?: components["schemas"]["Text"];
-            arch?: components["schemas"]["Text"];
-            platform?: components["schemas"]["Text"];
-            address?: components["schemas"]["Text"];
-            first_seen_at: string;
-            last_seen_at: string;
-            requests: number;
+            [key: string]: components["schemas"]["Links"];
         };
     };
     responses: {
@@ -1043,42 +1043,105 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description Versions */
-        Root: {
+        /** @description Phases */
+        Timeline: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Root"];
+                "application/json": components["schemas"]["Timeline"];
             };
         };
-        /** @description Resources */
-        V1: {
+        /** @description What is awaited */
+        Why: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["V1"];
+                "application/json": components["schemas"]["Why"];
             };
         };
-        /** @description A node */
-        Node: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Node"];
-            };
-        };
-        /** @description Nodes */
-        NodeList: {
+        /** @description Machines */
+        UnknownMachines: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
                 "application/json": {
-                    nodes: components["schemas"]["Node"][];
+                    machines: components["schemas"]["UnknownMachine"][];
+                };
+            };
+        };
+        /** @description A chassis */
+        Chassis: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Chassis"];
+            };
+        };
+        /** @description Chassis */
+        ChassisList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    chassis: components["schemas"]["Chassis"][];
                     next?: string;
+                };
+            };
+        };
+        /** @description A conductor */
+        Conductor: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Conductor"];
+            };
+        };
+        /** @description Conductors */
+        ConductorList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    conductors: components["schemas"]["Conductor"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description A hardware type */
+        Driver: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Driver"];
+            };
+        };
+        /** @description Hardware types */
+        DriverList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    drivers: components["schemas"]["Driver"][];
+                };
+            };
+        };
+        /** @description Properties with their descriptions */
+        DriverProperties: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: string;
                 };
             };
         };
@@ -1123,6 +1186,27 @@ export interface components {
                 };
             };
         };
+        /** @description A node */
+        Node: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Node"];
+            };
+        };
+        /** @description Nodes */
+        NodeList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    nodes: components["schemas"]["Node"][];
+                    next?: string;
+                };
+            };
+        };
         /** @description Inventory */
         Inventory: {
             headers: {
@@ -1133,24 +1217,6 @@ export interface components {
                     inventory: Record<string, never>;
                     plugin_data: Record<string, never>;
                 };
-            };
-        };
-        /** @description Phases */
-        Timeline: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Timeline"];
-            };
-        };
-        /** @description What is awaited */
-        Why: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Why"];
             };
         };
         /** @description A port */
@@ -1174,88 +1240,22 @@ export interface components {
                 };
             };
         };
-        /** @description A chassis */
-        Chassis: {
+        /** @description Versions */
+        Root: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Chassis"];
+                "application/json": components["schemas"]["Root"];
             };
         };
-        /** @description Chassis */
-        ChassisList: {
+        /** @description Resources */
+        V1: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                "application/json": {
-                    chassis: components["schemas"]["Chassis"][];
-                    next?: string;
-                };
-            };
-        };
-        /** @description A hardware type */
-        Driver: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Driver"];
-            };
-        };
-        /** @description Hardware types */
-        DriverList: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    drivers: components["schemas"]["Driver"][];
-                };
-            };
-        };
-        /** @description Properties with their descriptions */
-        DriverProperties: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    [key: string]: string;
-                };
-            };
-        };
-        /** @description A conductor */
-        Conductor: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Conductor"];
-            };
-        };
-        /** @description Conductors */
-        ConductorList: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    conductors: components["schemas"]["Conductor"][];
-                    next?: string;
-                };
-            };
-        };
-        /** @description Machines */
-        UnknownMachines: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": {
-                    machines: components["schemas"]["UnknownMachine"][];
-                };
+                "application/json": components["schemas"]["V1"];
             };
         };
     };
@@ -1282,44 +1282,111 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    getRoot: {
+    getTimeline: {
         parameters: {
-            query?: never;
+            query?: {
+                run?: string;
+            };
             header?: never;
-            path?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Root"];
+            200: components["responses"]["Timeline"];
+            default: components["responses"]["Error"];
         };
     };
-    getV1: {
+    getWhy: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["V1"];
+            200: components["responses"]["Why"];
+            default: components["responses"]["Error"];
         };
     };
-    getHealth: {
+    configureNode: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigureRequest"];
+            };
+        };
         responses: {
-            200: components["responses"]["Text"];
-            503: components["responses"]["Text"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
         };
     };
-    getMetrics: {
+    retryRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                node?: string;
+                run?: string;
+                /** @description Types of events, separated by commas */
+                type?: string;
+                /** @description A cursor, as Last-Event-ID; `now` starts at the end */
+                after?: string;
+                /** @description false: end at the last stored event */
+                follow?: components["schemas"]["Bool"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUnknownMachines: {
         parameters: {
             query?: never;
             header?: never;
@@ -1328,7 +1395,392 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Text"];
+            200: components["responses"]["UnknownMachines"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChassis: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ChassisList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createChassis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChassisCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Chassis"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChassisDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ChassisList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getChassis: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Chassis"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteChassis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchChassis: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["Chassis"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChassisNodes: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["NodeList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listConductors: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["ConductorList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getConductor: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                conductor: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Conductor"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listDrivers: {
+        parameters: {
+            query?: {
+                type?: "classic" | "dynamic";
+                detail?: components["schemas"]["Bool"];
+                fields?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DriverList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDriver: {
+        parameters: {
+            query?: {
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Driver"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDriverProperties: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DriverProperties"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getNodeStates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["NodeStates"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setPowerState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PowerRequest"];
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setProvisionState: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProvisionRequest"];
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    reason?: string | null;
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    clearMaintenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getBootDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["BootDevice"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setBootDevice: {
+        parameters: {
+            query?: {
+                boot_device?: string;
+                persistent?: components["schemas"]["Bool"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    boot_device?: string;
+                    persistent?: components["schemas"]["Bool"];
+                };
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getSupportedBootDevices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["SupportedBootDevices"];
+            default: components["responses"]["Error"];
+        };
+    };
+    injectNmi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
         };
     };
     listNodes: {
@@ -1512,7 +1964,7 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    getNodeStates: {
+    getInventory: {
         parameters: {
             query?: never;
             header?: never;
@@ -1524,163 +1976,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["NodeStates"];
-            default: components["responses"]["Error"];
-        };
-    };
-    setPowerState: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PowerRequest"];
-            };
-        };
-        responses: {
-            202: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    setProvisionState: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProvisionRequest"];
-            };
-        };
-        responses: {
-            202: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    setMaintenance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": {
-                    reason?: string | null;
-                };
-            };
-        };
-        responses: {
-            202: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    clearMaintenance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            202: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getBootDevice: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["BootDevice"];
-            default: components["responses"]["Error"];
-        };
-    };
-    setBootDevice: {
-        parameters: {
-            query?: {
-                boot_device?: string;
-                persistent?: components["schemas"]["Bool"];
-            };
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": {
-                    boot_device?: string;
-                    persistent?: components["schemas"]["Bool"];
-                };
-            };
-        };
-        responses: {
-            204: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getSupportedBootDevices: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["SupportedBootDevices"];
-            default: components["responses"]["Error"];
-        };
-    };
-    injectNmi: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": Record<string, never>;
-            };
-        };
-        responses: {
-            204: components["responses"]["Empty"];
+            200: components["responses"]["Inventory"];
             default: components["responses"]["Error"];
         };
     };
@@ -1704,96 +2000,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["PortList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getInventory: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Inventory"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getTimeline: {
-        parameters: {
-            query?: {
-                run?: string;
-            };
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Timeline"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getWhy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Why"];
-            default: components["responses"]["Error"];
-        };
-    };
-    configureNode: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConfigureRequest"];
-            };
-        };
-        responses: {
-            202: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    retryRun: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description UUID or name */
-                node: components["parameters"]["node"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": Record<string, never>;
-            };
-        };
-        responses: {
-            202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
     };
@@ -1911,249 +2117,7 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    listChassis: {
-        parameters: {
-            query?: {
-                limit?: components["parameters"]["limit"];
-                marker?: components["parameters"]["marker"];
-                sort_key?: components["parameters"]["sort_key"];
-                sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["ChassisList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    createChassis: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ChassisCreate"];
-            };
-        };
-        responses: {
-            201: components["responses"]["Chassis"];
-            default: components["responses"]["Error"];
-        };
-    };
-    listChassisDetail: {
-        parameters: {
-            query?: {
-                limit?: components["parameters"]["limit"];
-                marker?: components["parameters"]["marker"];
-                sort_key?: components["parameters"]["sort_key"];
-                sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["ChassisList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getChassis: {
-        parameters: {
-            query?: {
-                fields?: components["parameters"]["fields"];
-            };
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Chassis"];
-            default: components["responses"]["Error"];
-        };
-    };
-    deleteChassis: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            204: components["responses"]["Empty"];
-            default: components["responses"]["Error"];
-        };
-    };
-    patchChassis: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        requestBody: components["requestBodies"]["Patch"];
-        responses: {
-            200: components["responses"]["Chassis"];
-            default: components["responses"]["Error"];
-        };
-    };
-    listChassisNodes: {
-        parameters: {
-            query?: {
-                limit?: components["parameters"]["limit"];
-                marker?: components["parameters"]["marker"];
-                sort_key?: components["parameters"]["sort_key"];
-                sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
-            };
-            header?: never;
-            path: {
-                chassis: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["NodeList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    listDrivers: {
-        parameters: {
-            query?: {
-                type?: "classic" | "dynamic";
-                detail?: components["schemas"]["Bool"];
-                fields?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["DriverList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getDriver: {
-        parameters: {
-            query?: {
-                fields?: string;
-            };
-            header?: never;
-            path: {
-                driver: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Driver"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getDriverProperties: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                driver: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["DriverProperties"];
-            default: components["responses"]["Error"];
-        };
-    };
-    listConductors: {
-        parameters: {
-            query?: {
-                limit?: components["parameters"]["limit"];
-                marker?: components["parameters"]["marker"];
-                sort_key?: components["parameters"]["sort_key"];
-                sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["ConductorList"];
-            default: components["responses"]["Error"];
-        };
-    };
-    getConductor: {
-        parameters: {
-            query?: {
-                fields?: components["parameters"]["fields"];
-            };
-            header?: never;
-            path: {
-                conductor: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Conductor"];
-            default: components["responses"]["Error"];
-        };
-    };
-    streamEvents: {
-        parameters: {
-            query?: {
-                node?: string;
-                run?: string;
-                /** @description Types of events, separated by commas */
-                type?: string;
-                /** @description A cursor, as Last-Event-ID; `now` starts at the end */
-                after?: string;
-                /** @description false: end at the last stored event */
-                follow?: components["schemas"]["Bool"];
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The stream */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": string;
-                };
-            };
-            default: components["responses"]["Error"];
-        };
-    };
-    listUnknownMachines: {
+    getRoot: {
         parameters: {
             query?: never;
             header?: never;
@@ -2162,8 +2126,44 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["UnknownMachines"];
-            default: components["responses"]["Error"];
+            200: components["responses"]["Root"];
+        };
+    };
+    getV1: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["V1"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Text"];
+            503: components["responses"]["Text"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Text"];
         };
     };
 }
