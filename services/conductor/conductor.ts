@@ -293,6 +293,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,
     nowMs: () => clock.nowMs(),
+    runLifeMs: config.conductor.deploy_timeout_ms,
     wake,
     onEnded: onEndedFromOutside,
   });

@@ -230,9 +230,8 @@ describe('deadlines', () => {
   });
 
   it('are there for every working state that a verb leads to', () => {
-    const unused = ['rescuing', 'rescue wait', 'unrescuing', 'servicing', 'service wait'];
     const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
-    expect(working.filter((state) => !Object.hasOwn(VERBS_OF_STATE, state)).sort()).toEqual(unused.sort());
+    expect(Object.keys(VERBS_OF_STATE).sort()).toEqual(working.sort());
   });
 
   it('fail a node that is found in a working state without any work', async () => {

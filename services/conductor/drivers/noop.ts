@@ -1,7 +1,7 @@
 /** Implementations that say "there is none" (`no-*`) or "nothing to do" (`noop`, `flat`), by Ironic's names. */
 import type { InterfaceKind } from '@bessemer/core';
 import { ServiceError } from '@bessemer/core';
-import type { InspectInterface, ManagementInterface, PassiveInterface } from './interfaces.ts';
+import type { InspectInterface, ManagementInterface, PassiveInterface, RescueInterface } from './interfaces.ts';
 
 const unsupported = (driver: string, kind: InterfaceKind): ServiceError =>
   new ServiceError(
@@ -27,6 +27,15 @@ export const noInspect: InspectInterface = {
   planInspect(task) {
     throw unsupported(task.node.driver, 'inspect');
   },
+};
+
+const refuseRescue = (task: Parameters<RescueInterface['planRescue']>[0]): never => {
+  throw unsupported(task.node.driver, 'rescue');
+};
+export const noRescue: RescueInterface = {
+  ...createNoInterface('rescue'),
+  planRescue: refuseRescue,
+  planUnrescue: refuseRescue,
 };
 
 /** No boot order to set: a person, or the firmware's fixed order, does it. */
