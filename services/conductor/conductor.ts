@@ -232,7 +232,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
         {
           name: 'power-sync',
           intervalMs: config.conductor.power_sync_interval_ms,
-          run: createPowerSync({ db, log, session, drivers: registry }),
+          run: createPowerSync({ db, log, session, drivers: registry, config: config.conductor }),
         },
         { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
       ],
