@@ -22,6 +22,7 @@ import { nextState, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
+import { forgetInstance } from './instance.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
 
@@ -290,6 +291,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
     if (wasTrusted && held.node.maintenance)
       append(held, { type: 'node.maintenance', severity: 'error', data: { maintenance: true, reason: error } });
+    showStep(held, null);
     if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
     if (canMove(held, 'fail')) await move(held, 'fail', { error });
     else patchNode(held, { lastError: error });
@@ -308,6 +310,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
 
   async function settleOne(held: Held, result: StepResult, under?: AttemptRecord): Promise<Settled['what']> {
     const { step, outcome, effects } = result;
+    const before = held.node;
     mergeNotes(held, effects.notes);
     patchNode(held, effects.nodePatch);
     append(held, ...effects.events);
@@ -325,6 +328,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         const event = isConductorStep(step.step) && !step.source ? EVENT_AFTER_STEP[step.step] : undefined;
         if (event) {
           await toWork(held);
+          if (step.step === 'tear_down') await forgetInstance(held.tx, before);
           await move(held, event, { fence: held.run.fence });
         }
         return advance(held, under);

@@ -3,14 +3,6 @@ import type { JsonObject, Node } from '@bessemer/core';
 import { ServiceError } from '@bessemer/core';
 import type { Repositories } from '@bessemer/db';
 
-/** What is needed of the repository of deploy templates. */
-interface TemplateSource {
-  list(
-    filter: Record<string, never>,
-    page: { readonly limit: number },
-  ): Promise<readonly { readonly name: string; readonly steps: readonly unknown[] }[]>;
-}
-
 /** More than an installation has; a page of the repository. */
 const MOST_TEMPLATES = 1000;
 
@@ -35,14 +27,11 @@ export function instanceTraits(node: Node): readonly string[] {
 }
 
 /** The templates for the instance, as a run's input holds them: {name, steps}. @throws INVALID_PARAMETER for traits that the node has not. */
-export async function templatesFor(
-  tx: Repositories & { readonly deployTemplates?: TemplateSource },
-  node: Node,
-): Promise<JsonObject[]> {
+export async function templatesFor(tx: Repositories, node: Node): Promise<JsonObject[]> {
   const traits = instanceTraits(node);
-  if (traits.length === 0 || !tx.deployTemplates) return [];
+  if (traits.length === 0) return [];
   const all = await tx.deployTemplates.list({}, { limit: MOST_TEMPLATES });
   return all
     .filter((template) => traits.includes(template.name))
-    .map((template) => ({ name: template.name, steps: template.steps as JsonObject[] }));
+    .map(({ name, steps }) => ({ name, steps: steps.map((step) => ({ ...step })) }));
 }

@@ -12,7 +12,7 @@ import { createFakePower } from './power.ts';
 import { createPretence } from './pretence.ts';
 import { createFakeRaid } from './raid.ts';
 import { createFakeRescue } from './rescue.ts';
-import { createFakeVendor } from './vendor.ts';
+import { createFakeVendorSteps } from './vendor-steps.ts';
 
 /** One pretended implementation of every kind. They share what they are told of delays and failures. */
 export function createFakes(clock: Clock): HardwareInterfaces {
@@ -30,6 +30,6 @@ export function createFakes(clock: Clock): HardwareInterfaces {
     raid: createFakeRaid(pretence),
     rescue: createFakeRescue(pretence),
     storage: createFakePassive(pretence, 'storage'),
-    vendor: createFakeVendor(pretence),
+    vendor: createFakeVendorSteps(pretence),
   };
 }

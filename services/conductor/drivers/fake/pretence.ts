@@ -56,11 +56,13 @@ function rangeOf(node: Node, kind: InterfaceKind): { minMs: number; maxMs: numbe
   return { minMs: minMs!, maxMs: Math.max(minMs!, maxMs!) };
 }
 
-/** A number in [0, 1) that belongs to a text (FNV-1a): an attempt takes as long at whichever conductor and call it is met. */
+/** A number in [0, 1) that belongs to a text (FNV-1a, mixed): an attempt takes as long at whichever conductor and call it is met. */
 function chanceOf(text: string): number {
   let hash = 0x811c9dc5;
   for (const char of text) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
-  return (hash >>> 0) / 0x1_0000_0000;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000;
 }
 
 function delayOf(node: Node, kind: InterfaceKind, seed: string): number {

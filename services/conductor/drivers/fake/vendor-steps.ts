@@ -6,7 +6,7 @@ const LOG = pretendedStep('log_passthrough', { priority: 1 });
 const LOG_IN_SERVICE = pretendedStep('log_passthrough', { requiresRamdisk: false });
 const WAIT = pretendedStep('trigger_servicewait', { abortable: true });
 
-export function createFakeVendor(pretence: Pretence): PassiveInterface {
+export function createFakeVendorSteps(pretence: Pretence): PassiveInterface {
   return {
     properties: pretendedProperties('vendor'),
     validate: (task) => pretence.check(task.node, 'vendor'),
