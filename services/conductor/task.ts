@@ -18,13 +18,16 @@ import type {
   Step,
   WaitingFor,
 } from '@bessemer/core';
-import { nextState, ServiceError } from '@bessemer/core';
+import { nextState } from '@bessemer/core';
 import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { forgetInstance } from './instance.ts';
+import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
+
+export { nodeLocked, reserveNode } from './lease.ts';
 
 /** The run has ended: whoever worked on it stops. */
 export class Gone extends Error {}
@@ -46,29 +49,6 @@ export interface StepResult {
   readonly effects: Effects;
 }
 export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
-
-export const nodeLocked = (node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_LOCKED',
-    `Node ${node.uuid} is locked by host ${node.reservation?.conductor ?? 'unknown'}, please retry after the current operation is completed.`,
-    { context: { purpose: node.reservation?.purpose } },
-  );
-
-/**
- * Takes the node's lease and gives the fence. The conductor's own session is a holder like any other: two pieces of work on one
- * node exclude each other within a process too. @throws NODE_LOCKED.
- */
-export async function reserveNode(
-  tx: Repositories,
-  node: Node,
-  session: { readonly id: SessionId; readonly host: string },
-  purpose: string,
-): Promise<number> {
-  if (node.reservation?.session === session.id) throw nodeLocked(node);
-  const reservation = await tx.nodes.reserve(node.uuid, session.id, session.host, purpose);
-  if (!reservation) throw nodeLocked(node);
-  return reservation.fence;
-}
 
 /** A held run rests until somebody says `unhold`: longer than anybody waits. */
 export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
