@@ -9,6 +9,7 @@ import type { Configurer, SshProbe } from './ports.ts';
 import type { Session } from './session.ts';
 import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
 import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
+import { withArguments } from './step-arguments.ts';
 import { type Effects, Gone, idOf, type TaskWriter } from './task.ts';
 
 export interface StepCallOptions {
@@ -75,7 +76,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       log: scope,
       checkMayOrder: () => session.checkMayOrder(),
       run,
-      step,
+      step: withArguments(run, step),
       attempt,
       waitingFor: run.waitingFor,
       nowMs: clock.nowMs(),

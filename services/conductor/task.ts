@@ -39,7 +39,6 @@ export interface Effects {
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
 }
-export const NO_EFFECTS: Effects = { notes: {}, events: [], nodePatch: {} };
 
 /** One attempt of a step and what came of it. */
 export interface StepResult {
@@ -50,6 +49,7 @@ export interface StepResult {
 }
 export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
 
+const SEVERITY_OF_END = { done: 'info', failed: 'error', aborted: 'warning' } as const;
 /** A held run rests until somebody says `unhold`: longer than anybody waits. */
 export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
 
@@ -250,11 +250,11 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     await held.tx.boots.dropAgentKeys(held.run.id);
     return 'ended';
   }
-  async function close(held: Held, state: 'done' | 'failed', error: string | null): Promise<void> {
+  async function close(held: Held, state: 'done' | 'failed' | 'aborted', error: string | null): Promise<void> {
     update(held, { state, error, waitingFor: null, progress: null, finishedAt: clock.nowMs() });
     append(held, {
       type: 'run.finished',
-      severity: error === null ? 'info' : 'error',
+      severity: SEVERITY_OF_END[state],
       data: { verb: held.run.verb, outcome: state, ...(error === null ? {} : { error }) },
     });
     await flush(held);
@@ -275,7 +275,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
     if (canMove(held, 'fail')) await move(held, 'fail', { error });
     else patchNode(held, { lastError: error });
-    await close(held, 'failed', error);
+    await close(held, isAborted ? 'aborted' : 'failed', error);
   }
   async function enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void> {
     const node = await tx.nodes.get(run.nodeUuid);

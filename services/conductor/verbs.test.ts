@@ -142,6 +142,15 @@ describe('manual cleaning', () => {
     ]);
     expect(await rests(node)).toMatchObject({ raidConfig: raid, powerState: 'power on' });
   });
+  it('keeps the arguments of steps out of what is stored in the clear', async () => {
+    const node = await manageable({ driverInfo: { fake_raid_delay: 5 } });
+    await clean(node, [step('raid.create_configuration', { create_root_volume: 'hunter2' })]);
+    await world.reaches(node.uuid, 'clean wait');
+    const run = await world.run(node.uuid);
+    const events = await world.db.read.events.listLast({ nodeUuid: node.uuid }, 1000);
+    expect(JSON.stringify([await world.get(node.uuid), events, run.segments, run.notes])).not.toContain('hunter2');
+    await world.reaches(node.uuid, 'manageable');
+  });
   it.each<[string, JsonObject[], boolean, string]>([
     [
       'an unknown step',
