@@ -2,6 +2,7 @@
 import type { DriverProperty, Node, PowerState } from '@bessemer/core';
 import { ServiceError } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
+import { createFakeIndicators, createFakeVirtualMedia, fakeFirmwareBoot } from './fake/switches.ts';
 import { conductorSegment, conductorStep } from '../steps/catalogue.ts';
 import type {
   BootInterface,
@@ -80,9 +81,15 @@ export function createFakePower(clock: Clock): PowerInterface {
 
 /** A boot order without a machine, remembered in this process. */
 export function createFakeManagement(): ManagementInterface {
+  const controls = {
+    firmwareBoot: fakeFirmwareBoot,
+    indicators: createFakeIndicators(),
+    virtualMedia: createFakeVirtualMedia(),
+  };
   const devices = new Map<string, { device: string; isPersistent: boolean }>();
   const supported = ['pxe', 'disk', 'cdrom'];
   return {
+    ...controls,
     properties: {},
     validate() {},
     supportedBootDevices: () => supported,

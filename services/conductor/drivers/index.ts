@@ -3,7 +3,9 @@ import { INTERFACE_KINDS, type InterfaceKind } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
 import { agentInspect, directDeploy, ipxeBoot } from './direct.ts';
 import { createFakeManagement, createFakePower, fakeBoot, fakeDeploy, fakeInspect, fakePassive } from './fake.ts';
-import { createNoInterface, noInspect, noopManagement, noopPassive } from './noop.ts';
+import { fakeConsole } from './fake/switches.ts';
+import { fakeVendor } from './fake/vendor.ts';
+import { createNoInterface, noConsole, noInspect, noopManagement, noopPassive, noVendor } from './noop.ts';
 import { createDriverRegistry, type DriverRegistry, type HardwareType } from './registry.ts';
 import { createIpmiManagement, createIpmiPower, type IpmiDeps } from './ipmi.ts';
 
@@ -45,9 +47,10 @@ export const HARDWARE_TYPES: readonly HardwareType[] = [
   },
 ];
 
-type PassiveKind = Exclude<InterfaceKind, 'power' | 'management' | 'boot' | 'deploy' | 'inspect'>;
-const ACTIVE_KINDS: readonly InterfaceKind[] = ['power', 'management', 'boot', 'deploy', 'inspect'];
-const isPassive = (kind: InterfaceKind): kind is PassiveKind => !ACTIVE_KINDS.includes(kind);
+const ACTIVE_KINDS = ['power', 'management', 'boot', 'deploy', 'inspect', 'console', 'vendor'] as const;
+type PassiveKind = Exclude<InterfaceKind, (typeof ACTIVE_KINDS)[number]>;
+const isPassive = (kind: InterfaceKind): kind is PassiveKind =>
+  !(ACTIVE_KINDS as readonly InterfaceKind[]).includes(kind);
 
 /** A registry with everything that ships; `enabledTypes` is the operator's choice. */
 export function createDefaultRegistry(options: {
@@ -69,6 +72,10 @@ export function createDefaultRegistry(options: {
   registry.register('inspect', 'fake', fakeInspect);
   registry.register('inspect', 'no-inspect', noInspect);
   registry.register('inspect', 'agent', agentInspect);
+  registry.register('console', 'fake', fakeConsole);
+  registry.register('console', 'no-console', noConsole);
+  registry.register('vendor', 'fake', fakeVendor);
+  registry.register('vendor', 'no-vendor', noVendor);
   for (const kind of INTERFACE_KINDS.filter(isPassive)) {
     registry.register(kind, 'fake', fakePassive);
     registry.register(kind, 'noop', noopPassive);
