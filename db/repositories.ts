@@ -30,12 +30,20 @@ export interface Db {
    * One transaction, durable when resolved. `name` is for metrics and logs. May run `fn` again on a serialization failure
    * (PostgreSQL): no side effects outside `tx`. A throw rolls back.
    */
-  write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T>;
+  write<T>(name: string, fn: (tx: Repositories) => Promise<T>, options?: WriteOptions): Promise<T>;
   /** Database time, ms since the epoch: PostgreSQL's now(), the injected clock on SQLite. For lease expiry. */
   now(): Promise<number>;
   /** Called after each commit that appended events, in this process; a bell, not a promise (scaled: also by the bus). */
   onEvents(listener: () => void): () => void;
   close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /**
+   * What was read stays true until the commit as far as it is written: a row that somebody else has changed meanwhile is not
+   * overwritten, `fn` runs again. SQLite's single writer is always so; PostgreSQL takes REPEATABLE READ for it.
+   */
+  readonly snapshot?: boolean;
 }
 
 export interface Repositories {

@@ -59,7 +59,7 @@ export function createChassisRepository({ sql, cipher }: Context): ChassisReposi
         b
           .knex('chassis')
           .where('uuid', param('uuid'))
-          .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() }),
+          .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
       );
       if ((await sql.run(update, { ...values, uuid })) === 0) throw notFound(uuid);
       return mustFind(uuid);

@@ -127,7 +127,7 @@ export function createPortRepository({ sql, cipher }: Context): PortRepository {
         b
           .knex('ports')
           .where('uuid', param('uuid'))
-          .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() }),
+          .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
       );
       try {
         if ((await sql.run(update, { ...values, uuid })) === 0) throw notFound(uuid);

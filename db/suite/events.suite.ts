@@ -141,6 +141,43 @@ export function describeEventsAndTransactions(make: MakeDb): void {
       expect((await db.read.events.listAfter(undefined, {}, 100)).length).toBe(20);
     });
 
+    it('with a snapshot overwrite nothing that was changed since they read it', async () => {
+      const { db } = t;
+      const uuid = newNodeId();
+      await db.write('test', (tx) => tx.nodes.create({ uuid, driver: 'x', extra: { n: 0 } }));
+      const bothHaveRead = Promise.withResolvers<void>();
+      let readers = 0;
+      const isOneByOne = db.engine === 'sqlite';
+      const add = () =>
+        db.write(
+          'add',
+          async (tx) => {
+            const n = Number((await tx.nodes.get(uuid))?.extra['n']);
+            if (++readers === 2) bothHaveRead.resolve();
+            if (!isOneByOne) await bothHaveRead.promise;
+            await tx.nodes.update(uuid, { extra: { n: n + 1 } });
+          },
+          { snapshot: true },
+        );
+      await Promise.all([add(), add()]);
+      const node = await db.read.nodes.get(uuid);
+      expect(node?.extra).toEqual({ n: 2 });
+      expect(readers).toBe(isOneByOne ? 2 : 3);
+    });
+
+    it('give a changed row a time of its own', async () => {
+      const { db } = t;
+      const uuid = newNodeId();
+      await db.write('test', (tx) => tx.nodes.create({ uuid, driver: 'x' }));
+      const times = await db.write('test', async (tx) => {
+        const seen: Array<number | null> = [];
+        for (const n of [1, 2, 3]) seen.push((await tx.nodes.update(uuid, { extra: { n } })).updatedAt);
+        return seen;
+      });
+      expect(new Set(times).size).toBe(3);
+      expect(times).toEqual(times.toSorted());
+    });
+
     it('refuse to wait for themselves, to write through read, and to be used after their end', async () => {
       const { db } = t;
       await expect(db.write('outer', () => db.write('inner', async () => 1))).rejects.toThrow(
