@@ -22,6 +22,7 @@ import type {
   StoredEvent,
   UnknownMachine,
 } from '@bessemer/core';
+import type { IdempotencyRepository } from './contracts/idempotency.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -56,6 +57,7 @@ export interface Repositories {
   readonly conductors: ConductorRepository;
   readonly boots: BootRepository;
   readonly requests: RequestRepository;
+  readonly idempotency: IdempotencyRepository;
   readonly settings: SettingRepository;
 }
 

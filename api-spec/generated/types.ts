@@ -1643,6 +1643,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -1663,6 +1664,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };

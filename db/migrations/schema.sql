@@ -12,6 +12,8 @@ CREATE INDEX `conductor_sessions_hostname_index` on `conductor_sessions` (`hostn
 CREATE TABLE `events` (`id` integer not null primary key autoincrement, `at` bigint not null, `type` text not null, `node_uuid` varchar(36), `run_id` varchar(36), `severity` varchar(7) not null, `data` text not null);
 CREATE INDEX `events_node_uuid_id_index` on `events` (`node_uuid`, `id`);
 CREATE INDEX `events_run_id_id_index` on `events` (`run_id`, `id`);
+CREATE TABLE `idempotency_keys` (`user_name` text not null, `key` text not null, `request_hash` varchar(64) not null, `request_id` text not null, `claim` varchar(36), `claimed_until` bigint not null, `answer_sealed` text, `created_at` bigint not null, primary key (`user_name`, `key`));
+CREATE INDEX `idempotency_keys_created_at_index` on `idempotency_keys` (`created_at`);
 CREATE TABLE `networks` (`uuid` varchar(36), `name` text not null, `cidr` text not null, `vlan` integer, `role` text not null, `dhcp` text not null, `created_at` bigint not null, primary key (`uuid`));
 CREATE UNIQUE INDEX `networks_name_unique` on `networks` (`name`);
 CREATE TABLE `node_config_drives` (`node_uuid` varchar(36), `sealed` text not null, foreign key(`node_uuid`) references `nodes`(`uuid`) on delete CASCADE, primary key (`node_uuid`));
@@ -54,3 +56,8 @@ CREATE TABLE `settings` (`name` text, `value` text not null, `is_sealed` integer
 CREATE TABLE sqlite_sequence(name,seq);
 CREATE TABLE `unknown_machines` (`mac` varchar(17), `uuid` text, `serial` text, `arch` text, `platform` text, `address` text, `first_seen_at` bigint not null, `last_seen_at` bigint not null, `requests` integer not null, primary key (`mac`));
 CREATE INDEX `unknown_machines_last_seen_at_index` on `unknown_machines` (`last_seen_at`);
+CREATE TABLE `webhook_dead_letters` (`id` integer not null primary key autoincrement, `webhook_uuid` varchar(36) not null, `event` text not null, `attempts` integer not null, `status` integer, `error` text not null, `at` bigint not null, `is_due` integer not null default '0', foreign key(`webhook_uuid`) references `webhooks`(`uuid`) on delete CASCADE);
+CREATE INDEX `webhook_dead_letters_webhook_uuid_id_index` on `webhook_dead_letters` (`webhook_uuid`, `id`);
+CREATE TABLE `webhooks` (`id` integer not null primary key autoincrement, `uuid` varchar(36) not null, `name` text, `url` text not null, `events` text not null, `nodes` text, `severity` varchar(7), `secret_sealed` text, `enabled` integer not null, `disabled_reason` text, `cursor` text not null, `attempts` integer not null default '0', `failures` integer not null default '0', `next_attempt_at` bigint, `last_status` integer, `last_error` text, `delivered_at` bigint, `delivered` bigint not null default '0', `lease` varchar(36), `leased_until` bigint, `created_at` bigint not null, `updated_at` bigint);
+CREATE UNIQUE INDEX `webhooks_name_unique` on `webhooks` (`name`);
+CREATE UNIQUE INDEX `webhooks_uuid_unique` on `webhooks` (`uuid`);

@@ -5,6 +5,7 @@ import { createChassisRepository } from './chassis.ts';
 import { createConductorRepository } from './conductors.ts';
 import type { Context } from './context.ts';
 import { createEventRepository } from './events.ts';
+import { createIdempotencyRepository } from './idempotency.ts';
 import { createNetworkRepository } from './networks.ts';
 import { createNodeRepository } from './nodes.ts';
 import { createPortRepository } from './ports.ts';
@@ -23,6 +24,7 @@ export function createRepositories(context: Context): Repositories {
     conductors: createConductorRepository(context),
     boots: createBootRepository(context),
     requests: createRequestRepository(context),
+    idempotency: createIdempotencyRepository(context),
     settings: createSettingRepository(context),
   };
 }

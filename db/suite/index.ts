@@ -2,6 +2,7 @@
 import { describe } from 'vitest';
 import { describeEventsAndTransactions } from './events.suite.ts';
 import type { MakeDb } from './fixtures.ts';
+import { describeIdempotency } from './idempotency.suite.ts';
 import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
@@ -11,6 +12,7 @@ export function describeRepositories(engine: string, make: MakeDb): void {
     describeNodes(make);
     describeLifeCycle(make);
     describeOthers(make);
+    describeIdempotency(make);
     describeEventsAndTransactions(make);
   });
 }

@@ -1,20 +1,37 @@
-/** What stands between a request and its handler, the same for every operation: preconditions, entity tags. */
+/** What stands between a request and its handler, the same for every operation. */
+import { createIdempotency } from './idempotency.ts';
+import { createNodeWatch, type NodeWatch } from './node-watch.ts';
 import { guardedServices, type Handlers, preconditionOf, tagged } from './preconditions.ts';
+import { waited, waitOf } from './prefer.ts';
 import type { ApiRequest, ApiServices, Handler, Reply } from './request.ts';
 
 export interface Performer {
+  /** Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag. */
   perform(handler: Handler, request: ApiRequest): Promise<Reply>;
+  readonly watch: NodeWatch;
 }
 
 export function createPerformer(services: ApiServices, handlers: Handlers): Performer {
+  const idempotency = createIdempotency(services, []);
+  const watch = createNodeWatch(services.db, services.log);
+
   async function conditional(handler: Handler, request: ApiRequest, within: ApiServices): Promise<Reply> {
     const precondition = preconditionOf(request, within, handlers);
     const reply = precondition
       ? await handler({ ...request, precondition }, guardedServices(within, precondition))
       : await handler(request, within);
-    return tagged(request, reply);
+    const waitS = waitOf(request);
+    return tagged(
+      request,
+      waitS === undefined ? reply : await waited(request, reply, waitS, { services: within, watch, handlers }),
+    );
   }
   return {
-    perform: (handler, request) => conditional(handler, request, services),
+    watch,
+    async perform(handler, request) {
+      const key = request.operation.method === 'POST' ? request.header('idempotency-key') : undefined;
+      if (key === undefined) return conditional(handler, request, services);
+      return idempotency.once(request, key, (attempt, within) => conditional(handler, attempt, within));
+    },
   };
 }

@@ -27,6 +27,8 @@ export interface ApiRequest {
   readonly header: (name: string) => string | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** Who asks; absent where nobody needs to say. */
+  readonly identity?: { readonly user: string };
   /** If-Match. The services that come with the request check it by themselves in the first write or call. */
   readonly precondition?: Precondition;
 }
