@@ -118,6 +118,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do the same with many nodes, with a result for each */
+        post: operations["bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/chassis": {
         parameters: {
             query?: never;
@@ -789,6 +806,24 @@ export interface components {
             last_seen_at: string;
             requests: number;
         };
+        /** @description What an action needs stands beside it, under the names of its own request: provision and power take their body, maintenance takes maintenance and reason, patch takes patch and reset_interfaces */
+        BulkRequest: {
+            /** @enum {string} */
+            action: "provision" | "power" | "maintenance" | "patch" | "delete";
+            /** @description A node range such as rack1-[01-40],-rack1-07, or a list of names and UUIDs */
+            nodes: string | string[];
+        };
+        BulkResults: {
+            action: string;
+            succeeded: number;
+            failed: number;
+            results: {
+                node: string;
+                /** @description The status that the node's own request would have had */
+                status: number;
+                fault: components["schemas"]["Text"];
+            }[];
+        };
         ChassisCreate: {
             uuid?: string | null;
             description?: string | null;
@@ -1070,6 +1105,15 @@ export interface components {
                 "application/json": {
                     machines: components["schemas"]["UnknownMachine"][];
                 };
+            };
+        };
+        /** @description A result for each node in the order asked */
+        BulkResults: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["BulkResults"];
             };
         };
         /** @description A chassis */
@@ -1396,6 +1440,23 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UnknownMachines"];
+            default: components["responses"]["Error"];
+        };
+    };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["BulkResults"];
             default: components["responses"]["Error"];
         };
     };

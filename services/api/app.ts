@@ -91,19 +91,23 @@ export function createApi(options: ApiOptions): Api {
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const handler = HANDLERS[operation.operationId as OperationId];
-    const reply = await perform(handler, {
-      operation,
-      params,
-      query,
-      body,
-      minor,
-      // Clients send one id along with all requests of an operation, and the bus answers a repeated id with its first answer:
-      // "off" and "on" of one operation are two calls.
-      requestId: `${requestId}/${random.uuid()}`,
-      base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
-      header: (name) => ctx.get(name) || undefined,
-      signal: AbortSignal.any([gone.signal, stopping.signal]),
-    });
+    const reply = await perform(
+      handler,
+      {
+        operation,
+        params,
+        query,
+        body,
+        minor,
+        // Clients send one id along with all requests of an operation, and the bus answers a repeated id with its first answer:
+        // "off" and "on" of one operation are two calls.
+        requestId: `${requestId}/${random.uuid()}`,
+        base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
+        header: (name) => ctx.get(name) || undefined,
+        signal: AbortSignal.any([gone.signal, stopping.signal]),
+      },
+      options,
+    );
     if (options.onResponseProblem && !reply.stream && reply.status !== 304) {
       const text = typeof reply.body === 'object' ? JSON.stringify(reply.body) : reply.body;
       const problem = responseProblem(operation, reply.status, text);

@@ -172,18 +172,22 @@ describe('a POST that asks a conductor', () => {
     const performer = createPerformer(services, { createChassis: handler } as never);
     let requests = 0;
     const post = (key: string, user = 'ada') =>
-      performer.perform(handler, {
-        operation,
-        params: {},
-        query: new URLSearchParams(),
-        body: { a: 1 },
-        minor: 115,
-        requestId: `req-${++requests}`,
-        base: '',
-        header: (name: string) => (name === 'idempotency-key' ? key : undefined),
-        signal: new AbortController().signal,
-        identity: { user },
-      } as ApiRequest);
+      performer.perform(
+        handler,
+        {
+          operation,
+          params: {},
+          query: new URLSearchParams(),
+          body: { a: 1 },
+          minor: 115,
+          requestId: `req-${++requests}`,
+          base: '',
+          header: (name: string) => (name === 'idempotency-key' ? key : undefined),
+          signal: new AbortController().signal,
+          identity: { user },
+        } as ApiRequest,
+        services,
+      );
     return { db, clock, ids, post, answer: (next: () => Promise<unknown>) => void (answer = next) };
   }
   /** Writes a word, then asks. */

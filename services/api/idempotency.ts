@@ -70,20 +70,27 @@ const inProgress = () =>
   );
 
 export interface Idempotency {
-  /** Does the work, or gives the answer that the same request of the same user got before. */
-  once(request: ApiRequest, key: string, work: Work): Promise<Reply>;
+  /** Does the work with the request's services, or gives the answer that the same request of the same user got before. */
+  once(request: ApiRequest, key: string, services: ApiServices, work: Work): Promise<Reply>;
 }
 
 /** `alwaysClaimed`: operations that take long or make transactions of their own. */
-export function createIdempotency(services: ApiServices, alwaysClaimed: readonly string[]): Idempotency {
-  const { db, rpc, random, clock, log } = services;
+export function createIdempotency(own: ApiServices, alwaysClaimed: readonly string[]): Idempotency {
+  const { db, random, clock, log } = own;
   const claimed = new Set(alwaysClaimed);
   /** Digests of what this process is at work on. */
   const underWay = new Map<string, string>();
 
-  async function inOneTransaction(request: ApiRequest, scope: IdempotencyScope, digest: string, work: Work) {
+  async function inOneTransaction(
+    request: ApiRequest,
+    services: ApiServices,
+    scope: IdempotencyScope,
+    digest: string,
+    work: Work,
+  ): Promise<Reply> {
+    const { rpc } = services;
     let after: Array<() => void> = [];
-    const reply = await db.write(`once.${request.operation.operationId}`, async (tx) => {
+    const reply = await services.db.write(`once.${request.operation.operationId}`, async (tx) => {
       after = [];
       let mustSplit = false;
       const claim = random.uuid();
@@ -104,7 +111,7 @@ export function createIdempotency(services: ApiServices, alwaysClaimed: readonly
       };
       const within: ApiServices = {
         ...services,
-        db: { ...db, read: tx, write },
+        db: { ...services.db, read: tx, write },
         rpc: {
           ...rpc,
           async call() {
@@ -151,7 +158,13 @@ export function createIdempotency(services: ApiServices, alwaysClaimed: readonly
     };
   }
 
-  async function underClaim(request: ApiRequest, scope: IdempotencyScope, digest: string, work: Work): Promise<Reply> {
+  async function underClaim(
+    request: ApiRequest,
+    services: ApiServices,
+    scope: IdempotencyScope,
+    digest: string,
+    work: Work,
+  ): Promise<Reply> {
     const claim = random.uuid();
     const taken = await db.write('claim idempotency key', (tx) =>
       tx.idempotency.claim(scope, claimFor(digest, request.requestId, claim)),
@@ -187,16 +200,14 @@ export function createIdempotency(services: ApiServices, alwaysClaimed: readonly
   }
 
   return {
-    async once(request, key, work) {
+    async once(request, key, services, work) {
       if (!KEY.test(key))
         throw new ServiceError('INVALID_PARAMETER', 'An Idempotency-Key is 1 to 255 printable ASCII characters.');
       const scope = { user: userOf(request), key };
       const digest = digestOf(request);
       const name = JSON.stringify([scope.user, key]);
       const other = underWay.get(name);
-      if (other !== undefined) {
-        outcomeOf({ requestHash: other, isClaimed: true, answer: null }, digest);
-      }
+      if (other !== undefined) outcomeOf({ requestHash: other, isClaimed: true, answer: null }, digest);
       underWay.set(name, digest);
       try {
         const record = await db.read.idempotency.find(scope, KEPT_MS);
@@ -205,13 +216,13 @@ export function createIdempotency(services: ApiServices, alwaysClaimed: readonly
         const { operationId } = request.operation;
         if (!claimed.has(operationId)) {
           try {
-            return await inOneTransaction(request, scope, digest, work);
+            return await inOneTransaction(request, services, scope, digest, work);
           } catch (error) {
             if (!(error instanceof NotInOneTransaction)) throw error;
             claimed.add(operationId);
           }
         }
-        return await underClaim(request, scope, digest, work);
+        return await underClaim(request, services, scope, digest, work);
       } finally {
         underWay.delete(name);
       }

@@ -1,19 +1,22 @@
 /** What stands between a request and its handler, the same for every operation. */
-import { createIdempotency } from './idempotency.ts';
+import { createIdempotency, type Work } from './idempotency.ts';
 import { createNodeWatch, type NodeWatch } from './node-watch.ts';
 import { guardedServices, type Handlers, preconditionOf, tagged } from './preconditions.ts';
 import { waited, waitOf } from './prefer.ts';
 import type { ApiRequest, ApiServices, Handler, Reply } from './request.ts';
 
 export interface Performer {
-  /** Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag. */
-  perform(handler: Handler, request: ApiRequest): Promise<Reply>;
+  /**
+   * Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag. `services` are the request's own:
+   * what they show and write is what the handler may see and write.
+   */
+  perform(handler: Handler, request: ApiRequest, services: ApiServices): Promise<Reply>;
   readonly watch: NodeWatch;
 }
 
-export function createPerformer(services: ApiServices, handlers: Handlers): Performer {
-  const idempotency = createIdempotency(services, []);
-  const watch = createNodeWatch(services.db, services.log);
+export function createPerformer(own: ApiServices, handlers: Handlers): Performer {
+  const idempotency = createIdempotency(own, ['bulk']);
+  const watch = createNodeWatch(own.db, own.log);
 
   async function conditional(handler: Handler, request: ApiRequest, within: ApiServices): Promise<Reply> {
     const precondition = preconditionOf(request, within, handlers);
@@ -28,10 +31,11 @@ export function createPerformer(services: ApiServices, handlers: Handlers): Perf
   }
   return {
     watch,
-    async perform(handler, request) {
+    async perform(handler, request, services) {
       const key = request.operation.method === 'POST' ? request.header('idempotency-key') : undefined;
       if (key === undefined) return conditional(handler, request, services);
-      return idempotency.once(request, key, (attempt, within) => conditional(handler, attempt, within));
+      const work: Work = (attempt, within) => conditional(handler, attempt, within);
+      return idempotency.once(request, key, services, work);
     },
   };
 }

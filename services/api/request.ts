@@ -29,6 +29,13 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
   /** Who asks; absent where nobody needs to say. */
   readonly identity?: { readonly user: string };
+  /** For a handler that does other operations on somebody's behalf: may they? @throws ServiceError FORBIDDEN, NOT_FOUND. */
+  readonly authorize?: (asked: {
+    readonly operation: OperationSpec;
+    readonly params: Readonly<Record<string, string>>;
+    readonly query: URLSearchParams;
+    readonly body?: Json | undefined;
+  }) => Promise<void>;
   /** If-Match. The services that come with the request check it by themselves in the first write or call. */
   readonly precondition?: Precondition;
 }

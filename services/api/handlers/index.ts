@@ -1,6 +1,7 @@
 /** Every operation of the specification and its handler: one without the other does not compile. */
 import type { operations } from '@bessemer/api-spec/types';
 import type { Handler } from '../request.ts';
+import { bulk } from './bulk.ts';
 import * as chassis from './chassis.ts';
 import * as drivers from './drivers.ts';
 import { streamEvents } from './events.ts';
@@ -28,4 +29,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getWhy,
   listUnknownMachines,
   streamEvents,
+  bulk,
 };
