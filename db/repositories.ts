@@ -23,6 +23,7 @@ import type {
   UnknownMachine,
 } from '@bessemer/core';
 import type { IdempotencyRepository } from './contracts/idempotency.ts';
+import type { WebhookRepository } from './contracts/webhooks.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -58,6 +59,7 @@ export interface Repositories {
   readonly boots: BootRepository;
   readonly requests: RequestRepository;
   readonly idempotency: IdempotencyRepository;
+  readonly webhooks: WebhookRepository;
   readonly settings: SettingRepository;
 }
 
@@ -245,6 +247,9 @@ export interface EventFilter {
   readonly nodeUuid?: string;
   readonly runId?: string;
   readonly types?: readonly string[];
+  /** Names or UUIDs; a name stands for the node that has it when the event is read. */
+  readonly nodes?: readonly string[];
+  readonly severities?: readonly string[];
 }
 export interface EventRepository {
   append(event: NewEvent): Promise<void>;

@@ -12,6 +12,7 @@ import { createPortRepository } from './ports.ts';
 import { createRequestRepository } from './requests.ts';
 import { createRunRepository } from './runs.ts';
 import { createSettingRepository } from './settings.ts';
+import { createWebhookRepository } from './webhooks.ts';
 
 export function createRepositories(context: Context): Repositories {
   return {
@@ -25,6 +26,7 @@ export function createRepositories(context: Context): Repositories {
     boots: createBootRepository(context),
     requests: createRequestRepository(context),
     idempotency: createIdempotencyRepository(context),
+    webhooks: createWebhookRepository(context),
     settings: createSettingRepository(context),
   };
 }

@@ -42,6 +42,29 @@ export function describeEventsAndTransactions(make: MakeDb): void {
       expect(Math.abs(all[0]!.at - (await t.db.now()))).toBeLessThan(60_000);
     });
 
+    it('are found by the names of their nodes, ranges of severities, and all at once', async () => {
+      const { db } = t;
+      const [a, b, gone] = [newNodeId(), newNodeId(), newNodeId()];
+      await db.write('test', async (tx) => {
+        await tx.nodes.create({ uuid: a, driver: 'x', name: 'a' });
+        await tx.nodes.create({ uuid: b, driver: 'x' });
+      });
+      await append(event(1, { nodeUuid: a }), event(2, { nodeUuid: b, severity: 'warning' }), event(3));
+      await append(event(4, { nodeUuid: gone }));
+      await append({ type: 'node.deleted', nodeUuid: gone, runId: null, data: { n: 5, name: 'gone' } });
+      await append(event(6, { nodeUuid: a, severity: 'error' }));
+      const of = async (filter: object) => numbers(await db.read.events.listAfter(undefined, filter, 10));
+      expect(await of({ nodes: ['a'] })).toEqual([1, 6]);
+      expect(await of({ nodes: [b.toUpperCase(), 'a', 'nobody'] })).toEqual([1, 2, 6]);
+      expect(await of({ nodes: ['gone'] })).toEqual([5]);
+      expect(await of({ nodes: [gone] })).toEqual([4, 5]);
+      expect(await of({ nodes: [] })).toEqual([]);
+      expect(await of({ severities: ['warning', 'error'] })).toEqual([2, 6]);
+      expect(await of({ nodes: ['a'], severities: ['error'], types: ['step.done'] })).toEqual([6]);
+      await db.write('test', (tx) => tx.nodes.update(a, { name: 'renamed' }));
+      expect(await of({ nodes: ['renamed'] })).toEqual([1, 6]);
+    });
+
     it('refuse what is no cursor', async () => {
       for (const cursor of ['', 'x', '1', '1-', '-1', '1-2-3', '1-x', '99999999999999999999-1', "0-0'"])
         expect(await codeOf(t.db.read.events.listAfter(cursor, {}, 1)), cursor).toBe('INVALID_PARAMETER');
