@@ -1,5 +1,7 @@
 /** Everything that is stored, behind repositories; the only room that knows SQL and knex. */
 export * from './repositories.ts';
+export type * from './contracts/idempotency.ts';
+export type * from './contracts/webhooks.ts';
 export { lockDataDir } from './engines/data-lock.ts';
 export type { DataLock } from './engines/data-lock.ts';
 export type { OpenOptions } from './engines/options.ts';

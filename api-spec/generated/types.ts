@@ -179,6 +179,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do the same with many nodes, with a result for each */
+        post: operations["bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/chassis": {
         parameters: {
             query?: never;
@@ -1801,6 +1818,24 @@ export interface components {
                 "binding:vnic_type"?: string | null;
             }[];
         };
+        /** @description What an action needs stands beside it, under the names of its own request: provision and power take their body, maintenance takes maintenance and reason, patch takes patch and reset_interfaces */
+        BulkRequest: {
+            /** @enum {string} */
+            action: "provision" | "power" | "maintenance" | "patch" | "delete";
+            /** @description A node range such as rack1-[01-40],-rack1-07, or a list of names and UUIDs */
+            nodes: string | string[];
+        };
+        BulkResults: {
+            action: string;
+            succeeded: number;
+            failed: number;
+            results: {
+                node: string;
+                /** @description The status that the node's own request would have had */
+                status: number;
+                fault: components["schemas"]["Text"];
+            }[];
+        };
         ChassisCreate: {
             uuid?: string | null;
             description?: string | null;
@@ -2330,6 +2365,15 @@ export interface components {
                 "application/json": {
                     machines: components["schemas"]["UnknownMachine"][];
                 };
+            };
+        };
+        /** @description A result for each node in the order asked */
+        BulkResults: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["BulkResults"];
             };
         };
         /** @description A chassis */
@@ -3108,6 +3152,23 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UnknownMachines"];
+            default: components["responses"]["Error"];
+        };
+    };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["BulkResults"];
             default: components["responses"]["Error"];
         };
     };
@@ -4263,6 +4324,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -4283,6 +4345,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };

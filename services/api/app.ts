@@ -11,6 +11,7 @@ import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
+import { createPerformer } from './perform.ts';
 import type { ApiServices, Reply } from './request.ts';
 
 export interface ApiOptions extends ApiServices {
@@ -55,6 +56,7 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
   });
   const stopping = new AbortController();
+  const { perform } = createPerformer(options, HANDLERS);
 
   async function answer(ctx: Koa.Context, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
@@ -92,7 +94,8 @@ export function createApi(options: ApiOptions): Api {
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const handler = HANDLERS[operation.operationId as OperationId];
-    const reply = await handler(
+    const reply = await perform(
+      handler,
       {
         operation,
         params,
@@ -108,7 +111,7 @@ export function createApi(options: ApiOptions): Api {
       },
       options,
     );
-    if (options.onResponseProblem && !reply.stream) {
+    if (options.onResponseProblem && !reply.stream && reply.status !== 304) {
       const text = typeof reply.body === 'object' ? JSON.stringify(reply.body) : reply.body;
       const problem = responseProblem(operation, reply.status, text);
       if (problem) options.onResponseProblem(problem);

@@ -1,7 +1,7 @@
 /** What a handler gets and gives, and what all handlers share. */
 import type { OperationSpec } from '@bessemer/api-spec';
 import type { Config, Json, JsonObject } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { RpcClient } from '@bessemer/rpc';
 
@@ -27,6 +27,22 @@ export interface ApiRequest {
   readonly header: (name: string) => string | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** Who asks; absent where nobody needs to say. */
+  readonly identity?: { readonly user: string };
+  /** For a handler that does other operations on somebody's behalf: may they? @throws ServiceError FORBIDDEN, NOT_FOUND. */
+  readonly authorize?: (asked: {
+    readonly operation: OperationSpec;
+    readonly params: Readonly<Record<string, string>>;
+    readonly query: URLSearchParams;
+    readonly body?: Json | undefined;
+  }) => Promise<void>;
+  /** If-Match. The services that come with the request check it by themselves in the first write or call. */
+  readonly precondition?: Precondition;
+}
+
+export interface Precondition {
+  /** In the transaction that is to change the object. @throws ServiceError PRECONDITION_FAILED. */
+  check(repositories: Repositories): Promise<void>;
 }
 
 export interface Reply {

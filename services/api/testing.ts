@@ -40,7 +40,7 @@ export interface TestApi {
   readonly calls: RecordedCall[];
   /** The request id of each call. */
   readonly callIds: string[];
-  /** What the conductor answers next to a method; a ServiceError is thrown. */
+  /** What the conductor answers to a method from now on; a ServiceError is thrown, a function is called. */
   answer(method: keyof RpcMethods, result: unknown): void;
   /** One request; JSON in and out. `version` is N of 1.N, or a header's text. */
   request(
@@ -61,7 +61,13 @@ export interface TestReply {
 }
 
 export async function startApi(
-  options: { authenticator?: Authenticator; config?: Partial<Config['api']>; clock?: Clock } = {},
+  options: {
+    authenticator?: Authenticator;
+    config?: Partial<Config['api']>;
+    clock?: Clock;
+    /** Puts something between the API and its database. */
+    around?: (db: Db) => Db;
+  } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
   const random = seededRandom(7);
@@ -80,6 +86,7 @@ export async function startApi(
       callIds.push(requestId);
       const result = answers.get(method) ?? { runId: null };
       if (result instanceof ServiceError) throw result;
+      if (typeof result === 'function') return (await result(args)) as never;
       return result as never;
     },
     cast() {},
@@ -89,7 +96,7 @@ export async function startApi(
   };
   const problems: string[] = [];
   const api = createApi({
-    db,
+    db: options.around?.(db) ?? db,
     rpc,
     clock,
     random,

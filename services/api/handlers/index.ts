@@ -2,6 +2,7 @@
 import type { operations } from '@bessemer/api-spec/types';
 import type { Handler } from '../request.ts';
 import * as allocations from './allocations.ts';
+import { bulk } from './bulk.ts';
 import * as chassis from './chassis.ts';
 import * as drivers from './drivers.ts';
 import { postEvents, streamEvents } from './events.ts';
@@ -45,4 +46,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   listUnknownMachines,
   postEvents,
   streamEvents,
+  bulk,
 };
