@@ -117,6 +117,8 @@ export interface NodeRepository {
   list(filter: NodeFilter, page: Page): Promise<Node[]>;
   /** Only `columns` (wire names, `chassis_uuid` and `reservation` among them), JSON columns as text. */
   listRows(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeRow[]>;
+  /** One node by uuid or by name, as `listRows` gives it; undefined when there is none or the filter leaves it out. */
+  findRow(columns: readonly string[], ident: string, filter?: NodeFilter): Promise<NodeRow | undefined>;
   count(filter: NodeFilter): Promise<number>;
   /** Writes the patch. With `fence`: only if the node's lease has it. @throws STALE_FENCE, NODE_NOT_FOUND, NODE_ALREADY_EXISTS. */
   update(uuid: NodeId, patch: NodePatch, fence?: number): Promise<Node>;

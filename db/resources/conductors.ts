@@ -63,11 +63,25 @@ const list = statement((b) =>
 
 const purge = statement((b) => b.knex('conductor_sessions').where('expires_at', '<', param('olderThan')).delete());
 
+/** Descriptions of drivers are long, change with a conductor's release and are read with every request. */
+const KEPT_DESCRIPTIONS = 100;
+const descriptions = new Map<string, ConductorSession['drivers']>();
+
+function driversOf(text: string): ConductorSession['drivers'] {
+  let found = descriptions.get(text);
+  if (!found) {
+    found = JSON.parse(text) as ConductorSession['drivers'];
+    if (descriptions.size >= KEPT_DESCRIPTIONS) descriptions.clear();
+    descriptions.set(text, found);
+  }
+  return found;
+}
+
 const toSession = (row: Row): ConductorSession & { alive: boolean } => ({
   session: row['session'] as SessionId,
   hostname: String(row['hostname']),
   conductorGroup: String(row['conductor_group']),
-  drivers: JSON.parse(String(row['drivers'])),
+  drivers: driversOf(String(row['drivers'])),
   startedAt: Number(row['started_at']),
   expiresAt: Number(row['expires_at']),
   alive: row['alive'] === 1,

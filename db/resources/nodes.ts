@@ -6,7 +6,7 @@ import { fromRow, INTERFACE_COLUMNS, NODE_COLUMNS, toColumns } from '../rows.ts'
 import { maskSealed } from '../secrets.ts';
 import { planPage } from '../statements/paging.ts';
 import { first, param, statement, statementFamily } from '../statements/statement.ts';
-import type { Row, Value } from '../statements/statement.ts';
+import type { Builder, Row, Value } from '../statements/statement.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../statements/violations.ts';
 import { nodeNotFound, requireFence } from './context.ts';
 import type { Context } from './context.ts';
@@ -38,6 +38,7 @@ const inserts = statementFamily();
 const updates = statementFamily();
 const powerUpdates = statementFamily();
 const lists = statementFamily();
+const rowsByIdent = statementFamily();
 
 const SEALED_COLUMNS = Object.keys(NODE_COLUMNS).filter((name) => NODE_COLUMNS[name]!.kind === 'sealed');
 
@@ -177,28 +178,30 @@ export function createNodeRepository(context: Context): NodeRepository {
     },
 
     async listRows(columns, filter, page) {
-      for (const column of columns)
-        if (!Object.hasOwn(SELECTABLE, column))
-          throw new ServiceError('INVALID_PARAMETER', `A node has no field "${column}".`);
-      const wanted = [...new Set(columns)].toSorted();
+      const wanted = columnSet(columns);
       const conditions = nodeConditions(filter);
       const paging = await planPage(sql, page, PAGED);
-      const query = lists(`${wanted.join()} ${conditions.shape} | ${paging.shape}`, (b) => {
-        const selected = wanted.map((name) => SELECTABLE[name]!);
-        const sortColumn = SORTABLE[page.sortKey ?? ''] ?? 'n.id';
-        const q = fromNodes(b, [...selected, ...conditions.columns, sortColumn]);
-        q.select(Object.fromEntries(wanted.map((name) => [name, SELECTABLE[name]!])));
+      const query = lists(`${wanted.shape} ${conditions.shape} | ${paging.shape}`, (b) => {
+        const q = selectRows(b, wanted, [...conditions.columns, SORTABLE[page.sortKey ?? ''] ?? 'n.id']);
         conditions.apply(q, b);
         paging.apply(q, b);
         return { query: q, limit: 'limit' };
       });
       const rows: NodeRow[] = await sql.all(query, { ...conditions.params, ...paging.params });
-      const sealed = SEALED_COLUMNS.filter((name) => wanted.includes(name));
-      if (sealed.length === 0) return rows;
-      return rows.map((row) => ({
-        ...row,
-        ...Object.fromEntries(sealed.map((name) => [name, maskSealed(String(row[name]))])),
-      }));
+      return wanted.sealed.length === 0 ? rows : rows.map((row) => withoutSecrets(row, wanted));
+    },
+
+    async findRow(columns, ident, filter = {}) {
+      const wanted = columnSet(columns);
+      const conditions = nodeConditions({ ...filter, includeChildren: true });
+      const byUuid = isUuid(ident);
+      const query = rowsByIdent(`${wanted.shape} ${byUuid} ${conditions.shape}`, (b) => {
+        const q = selectRows(b, wanted, conditions.columns);
+        conditions.apply(q.where(byUuid ? 'n.uuid' : 'n.name', param('ident')), b);
+        return q;
+      });
+      const row = await first(sql, query, { ...conditions.params, ident: byUuid ? ident.toLowerCase() : ident });
+      return row && withoutSecrets(row, wanted);
     },
 
     async count(filter) {
@@ -250,6 +253,45 @@ export function createNodeRepository(context: Context): NodeRepository {
     ...createProvisioning(context, mustGet),
     ...createNodeDocuments(context),
   };
+}
+
+/** Columns that are asked for together. */
+interface ColumnSet {
+  readonly names: readonly string[];
+  readonly shape: string;
+  /** Those that hold sealed values. */
+  readonly sealed: readonly string[];
+}
+/** Callers ask with the same arrays again and again. */
+const columnSets = new WeakMap<readonly string[], ColumnSet>();
+
+/** @throws ServiceError INVALID_PARAMETER for a name that is none. */
+function columnSet(columns: readonly string[]): ColumnSet {
+  const known = columnSets.get(columns);
+  if (known) return known;
+  for (const column of columns)
+    if (!Object.hasOwn(SELECTABLE, column))
+      throw new ServiceError('INVALID_PARAMETER', `A node has no field "${column}".`);
+  const names = [...new Set(columns)].toSorted();
+  const made = { names, shape: names.join(), sealed: SEALED_COLUMNS.filter((name) => names.includes(name)) };
+  columnSets.set(columns, made);
+  return made;
+}
+
+/** The columns of a set, from the tables that they and `more` are in. */
+function selectRows(b: Builder, { names }: ColumnSet, more: readonly string[]): ReturnType<typeof fromNodes> {
+  const query = fromNodes(b, [...names.map((name) => SELECTABLE[name]!), ...more]);
+  return query.select(Object.fromEntries(names.map((name) => [name, SELECTABLE[name]!])));
+}
+
+/** Sealed values masked. The row is ours: the driver made it for this one answer. */
+function withoutSecrets(row: Row, { sealed }: ColumnSet): NodeRow {
+  const masked: Record<string, Value> = row;
+  for (const name of sealed) {
+    const text = String(row[name]);
+    if (text.includes('"v1:')) masked[name] = maskSealed(text);
+  }
+  return masked;
 }
 
 const PAGED = {

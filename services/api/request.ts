@@ -40,6 +40,8 @@ export interface Reply {
 export type Handler = (request: ApiRequest, services: ApiServices) => Promise<Reply>;
 
 export const ok = (body: JsonObject): Reply => ({ status: 200, body });
+/** A body that is JSON text already. */
+export const okText = (body: string): Reply => ({ status: 200, body, headers: { 'Content-Type': 'application/json' } });
 export const created = (body: JsonObject, location: string): Reply => ({
   status: 201,
   body,
