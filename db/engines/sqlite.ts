@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import { knex } from '../statements/knex.ts';
 import { migrate } from '../migrations/index.ts';
 import type { Db, Repositories } from '../repositories.ts';
+import type { ConductorCache } from '../resources/context.ts';
 import { createRepositories } from '../resources/index.ts';
 import { createCipher } from '../secrets.ts';
 import { bind } from '../statements/statement.ts';
@@ -31,6 +32,8 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
   const readConnection = inMemory ? writeConnection : new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   const write = prepared(writeConnection, clock);
   const read = inMemory ? write : prepared(readConnection, clock);
+  // The data directory is locked: all that is written of conductors is written here.
+  const conductorCache: ConductorCache = { nowMs: () => clock.nowMs(), known: undefined };
   const insideWrite = new AsyncLocalStorage<string>();
   let closed = false;
 
@@ -59,10 +62,11 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
 
   return {
     engine: 'sqlite',
-    read: createRepositories({ sql: readSql, cipher, fenceCheck, onEvent() {} }),
+    read: createRepositories({ sql: readSql, cipher, fenceCheck, onEvent() {}, conductorCache }),
     async write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T> {
       refuseInside('db.write');
       let hasEvents = false;
+      let hasConductors = false;
       const value = await writer.write(async () => {
         let isOver = false;
         const guard = () => {
@@ -79,13 +83,20 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
             return write.run(statement, params);
           },
         };
-        const tx = createRepositories({ sql, cipher, fenceCheck, onEvent: () => void (hasEvents = true) });
+        const tx = createRepositories({
+          sql,
+          cipher,
+          fenceCheck,
+          onEvent: () => void (hasEvents = true),
+          onConductors: () => void (hasConductors = true),
+        });
         try {
           return await insideWrite.run(name, () => fn(tx));
         } finally {
           isOver = true;
         }
       });
+      if (hasConductors) conductorCache.known = undefined;
       if (hasEvents) bell.ring();
       return value;
     },

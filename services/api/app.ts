@@ -31,6 +31,9 @@ export interface Api {
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
 
+/** What most clients ask for, and what no parser can trip over. */
+const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
+
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
 
@@ -86,8 +89,6 @@ export function createApi(options: ApiOptions): Api {
     checkQuery(operation, query, minor);
     const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
     checkBody(operation, body);
-    const gone = new AbortController();
-    ctx.res.once('close', () => gone.abort());
     const handler = HANDLERS[operation.operationId as OperationId];
     const reply = await handler(
       {
@@ -101,7 +102,13 @@ export function createApi(options: ApiOptions): Api {
         requestId: `${requestId}/${random.uuid()}`,
         base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
         header: (name) => ctx.get(name) || undefined,
-        signal: AbortSignal.any([gone.signal, stopping.signal]),
+        // Streams alone look at it, and a signal for every request costs more than many a request.
+        get signal() {
+          const gone = new AbortController();
+          if (ctx.res.closed) gone.abort();
+          else ctx.res.once('close', () => gone.abort());
+          return AbortSignal.any([gone.signal, stopping.signal]);
+        },
       },
       options,
     );
@@ -175,7 +182,7 @@ export function createApi(options: ApiOptions): Api {
       const handle = app.callback();
       server = createServer((request, response) => {
         // A malformed URL must not reach Koa's parser as an exception.
-        if (!URL.canParse(request.url ?? '', 'http://x')) {
+        if (!PLAIN_URL.test(request.url ?? '') && !URL.canParse(request.url ?? '', 'http://x')) {
           response
             .writeHead(400, { 'Content-Type': 'application/json' })
             .end(errorBody(400, 'The request path is malformed.'));

@@ -101,14 +101,19 @@ function makeTemplate(fields: readonly string[]): Template {
 /** Clients ask for few combinations; one that asks for ever new ones only misses. */
 const KEPT_TEMPLATES = 200;
 const templates = new Map<string, Template>();
+/** Full views are asked for with the same list each time. */
+const templatesOfLists = new WeakMap<readonly string[], Template>();
 
 function templateFor(fields: readonly string[]): Template {
+  const known = templatesOfLists.get(fields);
+  if (known) return known;
   const key = fields.join();
   let found = templates.get(key);
   if (!found) {
     found = makeTemplate(fields);
     if (templates.size < KEPT_TEMPLATES) templates.set(key, found);
   }
+  templatesOfLists.set(fields, found);
   return found;
 }
 
