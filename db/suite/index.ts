@@ -5,12 +5,14 @@ import type { MakeDb } from './fixtures.ts';
 import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
+import { describePlainResources } from './plain.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
   describe(`repositories on ${engine}`, () => {
     describeNodes(make);
     describeLifeCycle(make);
     describeOthers(make);
+    describePlainResources(make);
     describeEventsAndTransactions(make);
   });
 }

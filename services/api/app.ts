@@ -33,6 +33,8 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 
 /** What most clients ask for, and what no parser can trip over. */
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
+const UNVERSIONED =
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
@@ -58,7 +60,7 @@ export function createApi(options: ApiOptions): Api {
 
   async function answer(ctx: Koa.Context, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
-    const path = /^\/(nodes|ports|chassis|drivers|conductors)(\/|$)/.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
+    const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
       ctx.get(VERSION_HEADERS.version) || undefined,
       ctx.get('OpenStack-API-Version') || undefined,
