@@ -10,7 +10,7 @@ import type { ConductorCache } from '../resources/context.ts';
 import { createRepositories } from '../resources/index.ts';
 import { createCipher } from '../secrets.ts';
 import { bind } from '../statements/statement.ts';
-import type { Compiled, Params, Row, Sql, Statement } from '../statements/statement.ts';
+import type { Compiled, Params, Row, Sql, Statement, Value } from '../statements/statement.ts';
 import { createBell } from './bell.ts';
 import type { OpenOptions } from './options.ts';
 import { createSqliteWriter } from './sqlite-writer.ts';
@@ -55,6 +55,12 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
       while (inMemory && writer.busy) await writer.busy;
       return read.all(statement, params);
     },
+    async values(statement, params) {
+      refuseInside('db.read');
+      if (statement.compile('sqlite').writes) throw new Error('db.read does not write: use db.write');
+      while (inMemory && writer.busy) await writer.busy;
+      return read.values(statement, params);
+    },
     async run() {
       throw new Error('db.read does not write: use db.write');
     },
@@ -77,6 +83,10 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
           async all(statement, params) {
             guard();
             return write.all(statement, params);
+          },
+          async values(statement, params) {
+            guard();
+            return write.values(statement, params);
           },
           async run(statement, params) {
             guard();
@@ -114,22 +124,29 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
 
 /** Statements prepared once per connection. */
 function prepared(connection: Connection, clock: Clock) {
-  const known = new WeakMap<Compiled, Database.Statement>();
+  const objects = new WeakMap<Compiled, Database.Statement>();
+  const lists = new WeakMap<Compiled, Database.Statement>();
   const nowMs = () => Math.floor(clock.nowMs());
-  const prepare = (statement: Statement): [Database.Statement, Compiled] => {
-    const compiled = statement.compile('sqlite');
+  const prepare = (known: typeof objects, compiled: Compiled): Database.Statement => {
     let found = known.get(compiled);
-    if (!found) known.set(compiled, (found = connection.prepare(compiled.text)));
-    return [found, compiled];
+    if (!found) {
+      found = connection.prepare(compiled.text);
+      known.set(compiled, known === lists ? found.raw() : found);
+    }
+    return found;
   };
   return {
     all(statement: Statement, params: Params = {}): Row[] {
-      const [found, compiled] = prepare(statement);
-      return found.all(...bind(compiled, params, nowMs)) as Row[];
+      const compiled = statement.compile('sqlite');
+      return prepare(objects, compiled).all(...bind(compiled, params, nowMs)) as Row[];
+    },
+    values(statement: Statement, params: Params = {}): Value[][] {
+      const compiled = statement.compile('sqlite');
+      return prepare(lists, compiled).all(...bind(compiled, params, nowMs)) as Value[][];
     },
     run(statement: Statement, params: Params = {}): number {
-      const [found, compiled] = prepare(statement);
-      return found.run(...bind(compiled, params, nowMs)).changes;
+      const compiled = statement.compile('sqlite');
+      return prepare(objects, compiled).run(...bind(compiled, params, nowMs)).changes;
     },
   };
 }

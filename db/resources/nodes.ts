@@ -1,7 +1,7 @@
 /** Nodes. */
 import { isUuid, ServiceError } from '@bessemer/core';
 import type { InterfaceKind, Node, NodeId, Reservation, SessionId } from '@bessemer/core';
-import type { NodePatch, NodeRepository, NodeRow } from '../repositories.ts';
+import type { NodeFilter, NodePatch, NodeRepository, Page } from '../repositories.ts';
 import { fromRow, INTERFACE_COLUMNS, NODE_COLUMNS, toColumns } from '../rows.ts';
 import { maskSealed } from '../secrets.ts';
 import { planPage } from '../statements/paging.ts';
@@ -41,9 +41,7 @@ const inserts = statementFamily();
 const updates = statementFamily();
 const powerUpdates = statementFamily();
 const lists = statementFamily();
-const rowsByIdent = statementFamily();
-
-const SEALED_COLUMNS = Object.keys(NODE_COLUMNS).filter((name) => NODE_COLUMNS[name]!.kind === 'sealed');
+const valuesByIdent = statementFamily();
 
 /** What a column holds when a new node does not say. */
 const DEFAULTS: NodePatch = {
@@ -134,6 +132,20 @@ export function createNodeRepository(context: Context): NodeRepository {
   const noChassis = (uuid: Value | undefined): ServiceError =>
     new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${uuid} could not be found.`);
 
+  const valuesOf = async (wanted: ColumnSet, filter: NodeFilter, page: Page): Promise<Value[][]> => {
+    const conditions = nodeConditions(filter);
+    const paging = await planPage(sql, page, PAGED);
+    const query = lists(`${wanted.shape} ${conditions.shape} | ${paging.shape}`, (b) => {
+      const q = selectColumns(b, wanted, [...conditions.columns, SORTABLE[page.sortKey ?? ''] ?? 'n.id']);
+      conditions.apply(q, b);
+      paging.apply(q, b);
+      return { query: q, limit: 'limit' };
+    });
+    const rows = await sql.values(query, { ...conditions.params, ...paging.params });
+    if (wanted.sealed.length > 0) for (const values of rows) withoutSecrets(values, wanted);
+    return rows;
+  };
+
   return {
     get,
     async create({ uuid, provisionState = 'enroll', ...patch }) {
@@ -181,30 +193,25 @@ export function createNodeRepository(context: Context): NodeRepository {
     },
 
     async listRows(columns, filter, page) {
-      const wanted = columnSet(columns);
-      const conditions = nodeConditions(filter);
-      const paging = await planPage(sql, page, PAGED);
-      const query = lists(`${wanted.shape} ${conditions.shape} | ${paging.shape}`, (b) => {
-        const q = selectRows(b, wanted, [...conditions.columns, SORTABLE[page.sortKey ?? ''] ?? 'n.id']);
-        conditions.apply(q, b);
-        paging.apply(q, b);
-        return { query: q, limit: 'limit' };
-      });
-      const rows: NodeRow[] = await sql.all(query, { ...conditions.params, ...paging.params });
-      return wanted.sealed.length === 0 ? rows : rows.map((row) => withoutSecrets(row, wanted));
+      const wanted = columnSet([...new Set(columns)]);
+      return (await valuesOf(wanted, filter, page)).map((values) =>
+        Object.fromEntries(wanted.names.map((name, i) => [name, values[i]!])),
+      );
     },
+    listValues: async (columns, filter, page) => valuesOf(columnSet(columns), filter, page),
 
-    async findRow(columns, ident, filter = {}) {
+    async findValues(columns, ident, filter = {}) {
       const wanted = columnSet(columns);
       const conditions = nodeConditions({ ...filter, includeChildren: true });
       const byUuid = isUuid(ident);
-      const query = rowsByIdent(`${wanted.shape} ${byUuid} ${conditions.shape}`, (b) => {
-        const q = selectRows(b, wanted, conditions.columns);
+      const query = valuesByIdent(`${wanted.shape} ${byUuid} ${conditions.shape}`, (b) => {
+        const q = selectColumns(b, wanted, conditions.columns);
         conditions.apply(q.where(byUuid ? 'n.uuid' : 'n.name', param('ident')), b);
         return q;
       });
-      const row = await first(sql, query, { ...conditions.params, ident: byUuid ? ident.toLowerCase() : ident });
-      return row && withoutSecrets(row, wanted);
+      const params = { ...conditions.params, ident: byUuid ? ident.toLowerCase() : ident };
+      const [values] = await sql.values(query, params);
+      return values && withoutSecrets(values, wanted);
     },
 
     async count(filter) {
@@ -267,39 +274,38 @@ export function createNodeRepository(context: Context): NodeRepository {
 interface ColumnSet {
   readonly names: readonly string[];
   readonly shape: string;
-  /** Those that hold sealed values. */
-  readonly sealed: readonly string[];
+  /** Where sealed values are. */
+  readonly sealed: readonly number[];
 }
 /** Callers ask with the same arrays again and again. */
 const columnSets = new WeakMap<readonly string[], ColumnSet>();
 
 /** @throws ServiceError INVALID_PARAMETER for a name that is none. */
-function columnSet(columns: readonly string[]): ColumnSet {
-  const known = columnSets.get(columns);
+function columnSet(names: readonly string[]): ColumnSet {
+  const known = columnSets.get(names);
   if (known) return known;
-  for (const column of columns)
+  for (const column of names)
     if (!Object.hasOwn(SELECTABLE, column))
       throw new ServiceError('INVALID_PARAMETER', `A node has no field "${column}".`);
-  const names = [...new Set(columns)].toSorted();
-  const made = { names, shape: names.join(), sealed: SEALED_COLUMNS.filter((name) => names.includes(name)) };
-  columnSets.set(columns, made);
+  const sealed = names.flatMap((name, i) => (NODE_COLUMNS[name]?.kind === 'sealed' ? [i] : []));
+  const made = { names, shape: names.join(), sealed };
+  columnSets.set(names, made);
   return made;
 }
 
-/** The columns of a set, from the tables that they and `more` are in. */
-function selectRows(b: Builder, { names }: ColumnSet, more: readonly string[]): ReturnType<typeof fromNodes> {
+/** The columns of a set in its order, from the tables that they and `more` are in. Each once: engines give rows as objects too. */
+function selectColumns(b: Builder, { names }: ColumnSet, more: readonly string[]): ReturnType<typeof fromNodes> {
   const query = fromNodes(b, [...names.map((name) => SELECTABLE[name]!), ...more]);
-  return query.select(Object.fromEntries(names.map((name) => [name, SELECTABLE[name]!])));
+  return query.select(names.map((name) => b.knex.ref(SELECTABLE[name]!).as(name)));
 }
 
-/** Sealed values masked. The row is ours: the driver made it for this one answer. */
-function withoutSecrets(row: Row, { sealed }: ColumnSet): NodeRow {
-  const masked: Record<string, Value> = row;
-  for (const name of sealed) {
-    const text = String(row[name]);
-    if (text.includes('"v1:')) masked[name] = maskSealed(text);
+/** Sealed values masked in place: the driver made the list for this one answer. */
+function withoutSecrets(values: Value[], { sealed }: ColumnSet): Value[] {
+  for (const i of sealed) {
+    const text = String(values[i]);
+    if (text.includes('"v1:')) values[i] = maskSealed(text);
   }
-  return masked;
+  return values;
 }
 
 const PAGED = {

@@ -115,7 +115,11 @@ export function createApi(options: ApiOptions): Api {
       options,
     );
     if (options.onResponseProblem && !reply.stream) {
-      const text = typeof reply.body === 'object' ? JSON.stringify(reply.body) : reply.body;
+      const text = reply.bytes
+        ? new TextDecoder().decode(reply.bytes)
+        : typeof reply.body === 'object'
+          ? JSON.stringify(reply.body)
+          : reply.body;
       const problem = responseProblem(operation, reply.status, text);
       if (problem) options.onResponseProblem(problem);
     }
@@ -131,6 +135,9 @@ export function createApi(options: ApiOptions): Api {
       ctx.req.socket.setNoDelay(true);
       ctx.flushHeaders();
       ctx.body = Readable.from(reply.stream);
+    } else if (reply.bytes) {
+      ctx.set('Content-Type', 'application/json');
+      ctx.body = reply.bytes;
     } else if (typeof reply.body === 'object') {
       ctx.set('Content-Type', 'application/json');
       ctx.body = JSON.stringify(reply.body);

@@ -11,7 +11,7 @@ import {
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
-import type { NodeFilter, NodeRow } from '@bessemer/db';
+import type { NodeFilter, NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
@@ -23,10 +23,11 @@ import {
   type Handler,
   noContent,
   ok,
+  okBytes,
   okText,
   type Reply,
 } from '../request.ts';
-import { collectionText } from '../views/links.ts';
+import { nextText } from '../views/links.ts';
 import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter } from '../views/node-rows.ts';
@@ -57,17 +58,17 @@ export async function findNode(
   return node;
 }
 
-/** The same as a row of these columns, as it lies in the database. @throws NODE_NOT_FOUND. */
-async function findNodeRow(
+/** The values of these columns as they lie in the database. @throws NODE_NOT_FOUND. */
+async function findNodeValues(
   request: Pick<ApiRequest, 'minor'>,
   ident: string,
   services: ApiServices,
   columns: readonly string[],
-): Promise<NodeRow> {
+): Promise<NodeValues> {
   const byUuid = isUuid(ident);
   const row =
     byUuid || request.minor >= 5
-      ? await services.db.read.nodes.findRow(columns, byUuid ? ident.toLowerCase() : ident)
+      ? await services.db.read.nodes.findValues(columns, byUuid ? ident.toLowerCase() : ident)
       : undefined;
   if (!row) throw nodeNotFound(ident);
   return row;
@@ -142,21 +143,14 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
     minor,
     base: request.base,
     conductors: await readConductors(services),
-    ...(wantedConductor === undefined ? {} : { more: ['driver', 'conductor_group'] }),
+    isHostAsked: wantedConductor !== undefined,
   });
-  const found = await services.db.read.nodes.listRows(writer.columns, await filterOf(request, services), page);
+  const found = await services.db.read.nodes.listValues(writer.columns, await filterOf(request, services), page);
   const rows = wantedConductor === undefined ? found : found.filter((row) => writer.hostOf(row) === wantedConductor);
   // A look-up by instance is no page: Ironic answers it without `next`.
   const last = query.has('instance_uuid') ? undefined : rows.at(-1);
-  return okText(
-    collectionText('nodes', rows.map(writer.write), {
-      base: request.base,
-      path,
-      limit: page.limit,
-      query,
-      marker: last && String(last['uuid']),
-    }),
-  );
+  const options = { base: request.base, path, limit: page.limit, query, marker: last && writer.uuidOf(last) };
+  return okBytes(writer.writeAll(rows, '{"nodes":[', `]${nextText(rows.length, options)}}`));
 }
 
 export const listNodes: Handler = (request, services) => listReply(request, services, false, 'nodes');
@@ -169,7 +163,7 @@ export const getNode: Handler = async (request, services) => {
   const { minor, base } = request;
   const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
   const writer = createNodeWriter(fields, { isFull, minor, base, conductors: await readConductors(services) });
-  return okText(writer.write(await findNodeRow(request, request.params['node']!, services, writer.columns)));
+  return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
 };
 
 export const createNode: Handler = async (request, services) => {

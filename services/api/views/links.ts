@@ -31,8 +31,8 @@ export function collection(name: string, items: readonly JsonObject[], options: 
   return { [name]: [...items], ...(next === undefined ? {} : { next }) };
 }
 
-/** The same from items that are JSON text already. */
-export function collectionText(name: string, items: readonly string[], options: PageOptions): string {
-  const next = nextOf(items.length, options);
-  return `{"${name}":[${items.join()}]${next === undefined ? '' : `,"next":${JSON.stringify(next)}`}}`;
+/** `,"next":"..."`, or nothing when there is no next page: for lists that are written as text. */
+export function nextText(count: number, options: PageOptions): string {
+  const next = nextOf(count, options);
+  return next === undefined ? '' : `,"next":${JSON.stringify(next)}`;
 }

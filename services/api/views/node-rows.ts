@@ -1,101 +1,102 @@
 /**
- * Nodes straight from their rows to JSON text: what is only forwarded is not parsed. The text is, byte for byte, what
+ * Nodes straight from their rows to JSON: what is only forwarded is not parsed. The text is, byte for byte, what
  * `JSON.stringify(nodeView(...))` gives for the same node, so that an entity tag does not depend on the way it was made.
  */
-import { formatTime, isJsonObject, type JsonObject, type ProvisionState } from '@bessemer/core';
-import type { NodeRow } from '@bessemer/db';
+import { formatTime, isJsonObject, type Json, type JsonObject, type ProvisionState } from '@bessemer/core';
+import type { NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf } from '../conductors.ts';
 import { maskInstanceInfo, maskSecrets, stateName } from './node.ts';
 import { NODE_FIELD, NODE_SUBRESOURCES, type NodeField } from './node-fields.ts';
 
+export interface NodeWriter {
+  /** The columns that the values must be of: the same array for the same fields. */
+  readonly columns: readonly string[];
+  /** JSON text of one node. */
+  write(values: NodeValues): string;
+  /** UTF-8 of `head`, the nodes with commas between them, and `tail`. */
+  writeAll(rows: readonly NodeValues[], head: string, tail: string): Uint8Array;
+  /** Host name of the conductor that works on the node, or null: if the field `conductor` or `isHostAsked` was given. */
+  hostOf(values: NodeValues): string | null;
+  uuidOf(values: NodeValues): string;
+}
+
+type Value = NodeValues[number];
+
 /** What all rows of one answer share. */
 interface Shared {
   readonly minor: number;
-  /** JSON of the host that works on a node, and of the interface that its driver takes where it names none. */
-  hostOf(row: NodeRow): string;
-  defaultOf(driver: string, kind: string): string;
+  hostOf(values: NodeValues): string | null;
+  /** The interface that a driver takes where a node names none. */
+  defaultOf(driver: Value, kind: string): string | null;
 }
+/** One member of the object, with the comma after it. */
+type Part = (values: NodeValues, shared: Shared) => string;
 
-export interface NodeWriter {
-  /** The columns that a row must have: the same array for the same fields. */
-  readonly columns: readonly string[];
-  /** JSON text of the node. */
-  write(row: NodeRow): string;
-  /** Host name of the conductor that works on the node, or null. */
-  hostOf(row: NodeRow): string | null;
-}
-
-type Part = (row: NodeRow, shared: Shared) => string;
-
-const quoted = (value: string | number | null | undefined): string =>
-  value === null || value === undefined ? 'null' : JSON.stringify(String(value));
-/** For columns that hold nothing that would have to be escaped: UUIDs and the names of states. */
-const plain = (value: string | number | null | undefined): string =>
-  value === null || value === undefined ? 'null' : `"${value}"`;
-const flag = (value: string | number | null | undefined): string =>
-  value === null || value === undefined ? 'null' : value === 1 ? 'true' : 'false';
+const quoted = (value: Value): string => (value === null ? 'null' : JSON.stringify(String(value)));
 
 /** A name that may be a secret's and has a value to be hidden. It finds too much rather than too little: then the text is parsed. */
 const MAY_HOLD_SECRET =
   /(?:pass|secret|token|credential|community|key|config_?drive|image_url)(?:[^"\\]|\\.)*"\s*:(?!\s*(?:"\*{6}"|null|""))/i;
 
 function masked(text: string, mask: (value: JsonObject) => JsonObject): string {
-  if (!MAY_HOLD_SECRET.test(text)) return text;
-  const parsed: unknown = JSON.parse(text);
-  return isJsonObject(parsed as never) ? JSON.stringify(mask(parsed as JsonObject)) : text;
+  if (text.length <= 2 || !MAY_HOLD_SECRET.test(text)) return text;
+  const parsed = JSON.parse(text) as Json;
+  return isJsonObject(parsed) ? JSON.stringify(mask(parsed)) : text;
 }
-
-const SPECIAL: Readonly<Record<string, Part>> = {
-  uuid: (row) => plain(row['uuid']),
-  chassis_uuid: (row) => plain(row['chassis_uuid']),
-  power_state: (row) => plain(row['power_state']),
-  target_power_state: (row) => plain(row['target_power_state']),
-  provision_state: (row, { minor }) => plain(stateName(row['provision_state'] as ProvisionState, minor)),
-  target_provision_state: (row, { minor }) => plain(stateName(row['target_provision_state'] as ProvisionState, minor)),
-  conductor: (row, shared) => shared.hostOf(row),
-  driver_info: (row) => masked(String(row['driver_info']), maskSecrets),
-  driver_internal_info: (row) => masked(String(row['driver_internal_info']), maskSecrets),
-  instance_info: (row) => masked(String(row['instance_info']), maskInstanceInfo),
+const MASKS: Readonly<Record<string, (value: JsonObject) => JsonObject>> = {
+  driver_info: maskSecrets,
+  driver_internal_info: maskSecrets,
+  instance_info: maskInstanceInfo,
 };
+/** These hold nothing that would have to be escaped. */
+const PLAIN: ReadonlySet<string> = new Set(['uuid', 'chassis_uuid', 'power_state', 'target_power_state']);
+const STATES: ReadonlySet<string> = new Set(['provision_state', 'target_provision_state']);
 
-function partOf({ wire, kind, interfaceKind }: NodeField): Part {
-  const special = SPECIAL[wire];
-  if (special) return special;
-  if (interfaceKind)
-    return (row, shared) => {
-      const own = row[wire];
-      return typeof own === 'string' ? quoted(own) : shared.defaultOf(String(row['driver']), interfaceKind);
+/** `at` gives the place of a column among the values. */
+function partOf(field: NodeField, at: (column: string) => number): Part {
+  const { wire, kind, interfaceKind } = field;
+  const name = `${JSON.stringify(wire)}:`;
+  const none = `${name}null,`;
+  if (wire === 'conductor') return (values, shared) => `${name}${quoted(shared.hostOf(values))},`;
+  const i = at(wire);
+  if (PLAIN.has(wire)) return (values) => (values[i] === null ? none : `${name}"${values[i]}",`);
+  if (STATES.has(wire))
+    return (values, { minor }) => {
+      const state = stateName(values[i] as ProvisionState | null, minor);
+      return state === null ? none : `${name}"${state}",`;
     };
-  if (kind === 'json' || kind === 'list') return (row) => String(row[wire]);
-  if (kind === 'boolean' || kind === 'tristate') return (row) => flag(row[wire]);
-  if (kind === 'time')
-    return (row) => {
-      const at = row[wire];
-      return typeof at === 'number' ? `"${formatTime(at)}"` : 'null';
-    };
-  return (row) => quoted(row[wire]);
+  const mask = MASKS[wire];
+  if (mask) return (values) => `${name}${masked(String(values[i]), mask)},`;
+  if (interfaceKind) {
+    const driver = at('driver');
+    return (values, shared) => `${name}${quoted(values[i] ?? shared.defaultOf(values[driver]!, interfaceKind))},`;
+  }
+  if (kind === 'json' || kind === 'list') return (values) => `${name}${values[i]},`;
+  if (kind === 'boolean' || kind === 'tristate') {
+    const [yes, no] = [`${name}true,`, `${name}false,`];
+    return (values) => (values[i] === null ? none : values[i] === 1 ? yes : no);
+  }
+  if (kind === 'time') return (values) => (values[i] === null ? none : `${name}"${formatTime(Number(values[i]))}",`);
+  return (values) => (values[i] === null ? none : `${name}${JSON.stringify(String(values[i]))},`);
 }
 
+/** What depends on the fields alone. */
 interface Template {
   readonly columns: readonly string[];
-  readonly heads: readonly string[];
   readonly parts: readonly Part[];
 }
 
-function makeTemplate(fields: readonly string[]): Template {
-  const columns = new Set(['uuid']);
-  const heads: string[] = [];
-  const parts: Part[] = [];
-  for (const wire of fields) {
-    const field = NODE_FIELD.get(wire)!;
-    if (wire === 'conductor') for (const column of ['driver', 'conductor_group']) columns.add(column);
-    else columns.add(wire);
-    if (field.interfaceKind) columns.add('driver');
-    heads.push(`${JSON.stringify(wire)}:`);
-    parts.push(partOf(field));
-  }
-  return { columns: [...columns], heads, parts };
+function makeTemplate(fields: readonly string[], isHostAsked: boolean): Template {
+  const needsHost = isHostAsked || fields.some((wire) => wire === 'conductor' || NODE_FIELD.get(wire)!.interfaceKind);
+  // The place of a column among the values is its place in this list; UUID_AT, DRIVER_AT and GROUP_AT are of it.
+  const columns = needsHost ? ['uuid', 'driver', 'conductor_group'] : ['uuid'];
+  const at = (column: string): number => {
+    const found = columns.indexOf(column);
+    return found >= 0 ? found : columns.push(column) - 1;
+  };
+  const parts = fields.map((wire) => partOf(NODE_FIELD.get(wire)!, at));
+  return { columns, parts };
 }
 
 /** Clients ask for few combinations; one that asks for ever new ones only misses. */
@@ -104,34 +105,47 @@ const templates = new Map<string, Template>();
 /** Full views are asked for with the same list each time. */
 const templatesOfLists = new WeakMap<readonly string[], Template>();
 
-function templateFor(fields: readonly string[]): Template {
-  const known = templatesOfLists.get(fields);
+function templateFor(fields: readonly string[], isHostAsked: boolean): Template {
+  const known = isHostAsked ? undefined : templatesOfLists.get(fields);
   if (known) return known;
-  const key = fields.join();
+  const key = `${isHostAsked} ${fields.join()}`;
   let found = templates.get(key);
   if (!found) {
-    found = makeTemplate(fields);
+    found = makeTemplate(fields, isHostAsked);
     if (templates.size < KEPT_TEMPLATES) templates.set(key, found);
   }
-  templatesOfLists.set(fields, found);
+  if (!isHostAsked) templatesOfLists.set(fields, found);
   return found;
 }
 
+const [UUID_AT, DRIVER_AT, GROUP_AT] = [0, 1, 2];
+
 /** The hosts of one group that run one driver: mostly one, and then no node's hash must be computed. */
-function createPlacement(conductors: Conductors): (row: NodeRow) => string | null {
-  const only = new Map<string, Conductors>();
-  return (row) => {
-    const driver = String(row['driver']);
-    const conductorGroup = String(row['conductor_group']);
+function createPlacement(conductors: Conductors): (values: NodeValues) => string | null {
+  const known = new Map<string, Conductors>();
+  return (values) => {
+    const driver = String(values[DRIVER_AT]);
+    const conductorGroup = String(values[GROUP_AT]);
     const key = `${driver}\n${conductorGroup}`;
-    let candidates = only.get(key);
+    let candidates = known.get(key);
     if (!candidates) {
       candidates = conductors.filter((c) => conductorFor({ uuid: '', driver, conductorGroup }, [c]) !== undefined);
-      only.set(key, candidates);
+      known.set(key, candidates);
     }
     if (candidates.length <= 1) return candidates[0]?.hostname ?? null;
-    return conductorFor({ uuid: String(row['uuid']), driver, conductorGroup }, candidates) ?? null;
+    return conductorFor({ uuid: String(values[UUID_AT]), driver, conductorGroup }, candidates) ?? null;
   };
+}
+
+const UUID_LENGTH = 36;
+const HOLE = '-'.repeat(UUID_LENGTH);
+
+/** The links of a node, and of its sub-resources in a full view: one text with the same UUID in many places. */
+function linksAround(base: string, names: readonly string[]): string[] {
+  const escaped = JSON.stringify(base).slice(1, -1);
+  const pair = (name: string, tail: string) =>
+    `"${name}":[{"href":"${escaped}/v1/nodes/${HOLE}${tail}","rel":"self"},{"href":"${escaped}/nodes/${HOLE}${tail}","rel":"bookmark"}]`;
+  return [pair('links', ''), ...names.map((name) => pair(name, `/${name}`))].join().concat('}').split(HOLE);
 }
 
 /**
@@ -145,36 +159,83 @@ export function createNodeWriter(
     readonly minor: number;
     readonly base: string;
     readonly conductors: Conductors;
-    /** Columns beside those of the fields. */
-    readonly more?: readonly string[];
+    /** `hostOf` will be called. */
+    readonly isHostAsked?: boolean;
   },
 ): NodeWriter {
-  const { isFull, minor, conductors, more } = options;
-  const { columns, heads, parts } = templateFor(fields);
+  const { isFull, minor, base, conductors } = options;
+  const { columns, parts } = templateFor(fields, options.isHostAsked ?? false);
   const hostOf = createPlacement(conductors);
-  const defaults = new Map<string, Readonly<Record<string, string>> | undefined>();
+  const defaults = new Map<Value, Readonly<Record<string, string>> | undefined>();
   const shared: Shared = {
     minor,
-    hostOf: (row) => quoted(hostOf(row)),
+    hostOf,
     defaultOf(driver, kind) {
-      if (!defaults.has(driver)) defaults.set(driver, driverOf(conductors, driver)?.defaults);
-      return quoted(defaults.get(driver)?.[kind]);
+      if (!defaults.has(driver)) defaults.set(driver, driverOf(conductors, String(driver))?.defaults);
+      return defaults.get(driver)?.[kind] ?? null;
     },
   };
-  const base = JSON.stringify(options.base).slice(1, -1);
-  const links = (name: string, uuid: string, tail: string) =>
-    `"${name}":[{"href":"${base}/v1/nodes/${uuid}${tail}","rel":"self"},{"href":"${base}/nodes/${uuid}${tail}","rel":"bookmark"}]`;
   const below = isFull ? NODE_SUBRESOURCES.filter(([, since]) => since <= minor).map(([name]) => name) : [];
+  const around = linksAround(base, below);
+  const members = (values: NodeValues): string => {
+    let text = '{';
+    for (const part of parts) text += part(values, shared);
+    return text;
+  };
   return {
-    columns: more ? [...columns, ...more] : columns,
+    columns,
     hostOf,
-    write(row) {
-      const uuid = String(row['uuid']);
-      let text = '{';
-      for (let i = 0; i < parts.length; i++) text += `${heads[i]}${parts[i]!(row, shared)},`;
-      text += links('links', uuid, '');
-      for (const name of below) text += `,${links(name, uuid, `/${name}`)}`;
-      return `${text}}`;
+    uuidOf: (values) => String(values[UUID_AT]),
+    write: (values) => members(values) + around.join(String(values[UUID_AT])),
+    writeAll(rows, head, tail) {
+      const bytes = createBytes();
+      const links = Buffer.from(around.join(HOLE));
+      const holes: number[] = [];
+      for (let at = links.indexOf(HOLE); at >= 0; at = links.indexOf(HOLE, at + UUID_LENGTH)) holes.push(at);
+      bytes.text(head);
+      rows.forEach((values, i) => {
+        bytes.text(i === 0 ? members(values) : `,${members(values)}`);
+        const start = bytes.copy(links);
+        const uuid = String(values[UUID_AT]);
+        for (const hole of holes) bytes.at(start + hole, uuid);
+      });
+      bytes.text(tail);
+      return bytes.end();
     },
+  };
+}
+
+interface Bytes {
+  text(text: string): void;
+  /** Gives the place where the copy begins. */
+  copy(part: Buffer): number;
+  /** Writes ASCII over what is there. */
+  at(place: number, ascii: string): void;
+  end(): Uint8Array;
+}
+
+/** A buffer that grows. */
+function createBytes(): Bytes {
+  let buffer = Buffer.allocUnsafe(64 * 1024);
+  let size = 0;
+  const room = (more: number) => {
+    if (size + more <= buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, size + more));
+    buffer.copy(larger, 0, 0, size);
+    buffer = larger;
+  };
+  return {
+    text(text) {
+      room(text.length * 3);
+      size += buffer.write(text, size, 'utf8');
+    },
+    copy(part) {
+      room(part.length);
+      const start = size;
+      size += part.copy(buffer, start);
+      return start;
+    },
+    at: (place, ascii) => void buffer.write(ascii, place, 'latin1'),
+    end: () => buffer.subarray(0, size),
   };
 }

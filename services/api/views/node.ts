@@ -21,7 +21,7 @@ export function maskSecrets(value: JsonObject): JsonObject {
 export function maskInstanceInfo(value: JsonObject): JsonObject {
   const shown = maskSecrets(value);
   for (const name of ['configdrive', 'image_url'])
-    if (Object.hasOwn(shown, name) && shown[name] !== null) shown[name] = MASK;
+    if (Object.hasOwn(shown, name) && shown[name] !== null && shown[name] !== '') shown[name] = MASK;
   return shown;
 }
 
