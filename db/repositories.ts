@@ -115,6 +115,9 @@ export interface NodeFilter {
 /** A node row as it lies in the database: wire names, JSON columns still text, so that a list only forwards them. */
 export type NodeRow = Readonly<Record<string, string | number | null>>;
 
+/** The values of such a row in the order in which they were asked for. */
+export type NodeValues = ReadonlyArray<string | number | null>;
+
 export type NodeDocumentKind = 'bios' | 'firmware';
 
 export interface NodeRepository {
@@ -132,6 +135,10 @@ export interface NodeRepository {
   list(filter: NodeFilter, page: Page): Promise<Node[]>;
   /** Only `columns` (wire names, `chassis_uuid` and `reservation` among them), JSON columns as text. */
   listRows(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeRow[]>;
+  /** As `listRows`, but each node as a list of values in the order of `columns`: for what is only forwarded. */
+  listValues(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeValues[]>;
+  /** One node by uuid or by name, as `listValues` gives it; undefined when there is none or the filter leaves it out. */
+  findValues(columns: readonly string[], ident: string, filter?: NodeFilter): Promise<NodeValues | undefined>;
   count(filter: NodeFilter): Promise<number>;
   /** How many nodes each shard has, the greatest first; null stands for no shard. */
   countByShard(): Promise<Array<{ name: string | null; count: number }>>;
