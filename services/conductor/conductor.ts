@@ -235,7 +235,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
         {
           name: 'power-sync',
           intervalMs: config.conductor.power_sync_interval_ms,
-          run: createPowerSync({ db, log, session, drivers: registry }),
+          run: createPowerSync({ db, log, session, drivers: registry, config: config.conductor }),
         },
         { name: 'allocations', intervalMs: ALLOCATION_SWEEP_MS, run: allocator.sweep },
         { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
@@ -299,6 +299,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,
     nowMs: () => clock.nowMs(),
+    runLifeMs: config.conductor.deploy_timeout_ms,
     wake,
     onEnded: onEndedFromOutside,
   });

@@ -7,6 +7,7 @@ import type {
   InspectInterface,
   ManagementInterface,
   PassiveInterface,
+  RescueInterface,
   VendorInterface,
 } from './interfaces.ts';
 
@@ -35,6 +36,15 @@ export const noInspect: InspectInterface = {
   planInspect(task) {
     throw unsupported(task.node.driver, 'inspect');
   },
+};
+
+const refuseRescue = (task: Parameters<RescueInterface['planRescue']>[0]): never => {
+  throw unsupported(task.node.driver, 'rescue');
+};
+export const noRescue: RescueInterface = {
+  ...createNoInterface('rescue'),
+  planRescue: refuseRescue,
+  planUnrescue: refuseRescue,
 };
 
 /** No boot order to set: a person, or the firmware's fixed order, does it. */

@@ -1,10 +1,11 @@
 /** Console, boot mode, lamps and virtual media without a machine, remembered in this process. */
 import { type JsonObject, ServiceError } from '@bessemer/core';
 import type { ConsoleInterface, FirmwareBootControl, IndicatorControl, VirtualMediaControl } from '../interfaces.ts';
+import { createFakePassive } from './passive.ts';
+import type { Pretence } from './pretence.ts';
 
-export const fakeConsole: ConsoleInterface = {
-  properties: {},
-  validate() {},
+export const createFakeConsole = (pretence: Pretence): ConsoleInterface => ({
+  ...createFakePassive(pretence, 'console'),
   async start(task) {
     task.checkMayOrder();
   },
@@ -12,7 +13,7 @@ export const fakeConsole: ConsoleInterface = {
     task.checkMayOrder();
   },
   get: async () => ({}),
-};
+});
 
 export const fakeFirmwareBoot: FirmwareBootControl = {
   async setBootMode(task) {
