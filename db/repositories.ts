@@ -22,6 +22,9 @@ import type {
   StoredEvent,
   UnknownMachine,
 } from '@bessemer/core';
+import type { TokenRepository } from './contracts/token.ts';
+
+export * from './contracts/token.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -49,6 +52,7 @@ export interface Repositories {
   readonly boots: BootRepository;
   readonly requests: RequestRepository;
   readonly settings: SettingRepository;
+  readonly tokens: TokenRepository;
 }
 
 export interface Page {

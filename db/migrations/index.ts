@@ -4,6 +4,7 @@
  */
 import type { Knex } from 'knex';
 import { initial } from './0001-initial.ts';
+import { tokens } from './0005-tokens.ts';
 
 export interface Migration {
   /** Stored in the database: never rename one that was released. */
@@ -11,7 +12,7 @@ export interface Migration {
   up(knex: Knex): Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, tokens];
 
 const source: Knex.MigrationSource<Migration> = {
   getMigrations: async () => [...MIGRATIONS],

@@ -11,6 +11,7 @@ import { createPortRepository } from './ports.ts';
 import { createRequestRepository } from './requests.ts';
 import { createRunRepository } from './runs.ts';
 import { createSettingRepository } from './settings.ts';
+import { createTokenRepository } from './tokens.ts';
 
 export function createRepositories(context: Context): Repositories {
   return {
@@ -24,5 +25,6 @@ export function createRepositories(context: Context): Repositories {
     boots: createBootRepository(context),
     requests: createRequestRepository(context),
     settings: createSettingRepository(context),
+    tokens: createTokenRepository(context),
   };
 }

@@ -5,12 +5,14 @@ import type { MakeDb } from './fixtures.ts';
 import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
+import { describeTokens } from './tokens.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
   describe(`repositories on ${engine}`, () => {
     describeNodes(make);
     describeLifeCycle(make);
     describeOthers(make);
+    describeTokens(make);
     describeEventsAndTransactions(make);
   });
 }
