@@ -239,6 +239,8 @@ export interface EventFilter {
   readonly nodeUuid?: string;
   readonly runId?: string;
   readonly types?: readonly string[];
+  /** A project: the events of nodes that it owns, and of those that it leases but for who did what. */
+  readonly visibleTo?: string;
 }
 export interface EventRepository {
   append(event: NewEvent): Promise<void>;

@@ -79,6 +79,7 @@ function filterOf(filter: EventFilter): {
   if (filter.nodeUuid !== undefined) params['nodeUuid'] = filter.nodeUuid.toLowerCase();
   if (filter.runId !== undefined) params['runId'] = filter.runId.toLowerCase();
   if (filter.types !== undefined) params['types'] = JSON.stringify(filter.types);
+  if (filter.visibleTo !== undefined) params['visibleTo'] = filter.visibleTo;
   return {
     shape: Object.keys(params).join(),
     params,
@@ -86,6 +87,12 @@ function filterOf(filter: EventFilter): {
       if (filter.nodeUuid !== undefined) query.where('node_uuid', param('nodeUuid'));
       if (filter.runId !== undefined) query.where('run_id', param('runId'));
       if (filter.types !== undefined) query.whereRaw(b.inList('type', 'types'));
+      if (filter.visibleTo !== undefined)
+        query.whereRaw(
+          `(node_uuid in (select uuid from nodes where owner = ?)
+            or (node_uuid in (select uuid from nodes where lessee = ?) and type not like 'access.%'))`,
+          [param('visibleTo'), param('visibleTo')],
+        );
     },
   };
 }

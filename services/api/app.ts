@@ -2,10 +2,14 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { Readable } from 'node:stream';
-import { ServiceError } from '@bessemer/core';
+import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
 import Koa from 'koa';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { checkLocalCaller, type Authenticator } from './auth.ts';
+import { clientAddress } from './access/address.ts';
+import { auditOf } from './access/audit.ts';
+import type { Authenticator } from './access/authenticator.ts';
+import { authorize, createViews } from './access/gate.ts';
+import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
@@ -15,6 +19,8 @@ import type { ApiServices, Reply } from './request.ts';
 
 export interface ApiOptions extends ApiServices {
   readonly authenticator: Authenticator;
+  /** Addresses whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
   /** Told of every answer that breaks the specification: tests fail on it. Without it, answers are not checked. */
   readonly onResponseProblem?: (problem: string) => void;
 }
@@ -30,6 +36,9 @@ export interface Api {
 /** A request id that a client sent along, else one of ours. */
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
+
+/** Who asks for what everybody may: the service's own documents. */
+const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
@@ -52,6 +61,7 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
   });
   const stopping = new AbortController();
+  const viewOf = createViews(options.db);
 
   async function answer(ctx: Koa.Context, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
@@ -74,7 +84,17 @@ export function createApi(options: ApiOptions): Api {
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
-    if (!operation.isPublic) await options.authenticator.check(ctx.get('Authorization') || undefined);
+    const address = clientAddress(ctx.req.socket.remoteAddress, ctx.get('X-Forwarded-For'), options.trustedProxies);
+    const identity = operation.isPublic
+      ? NOBODY
+      : await options.authenticator.check({
+          authorization: ctx.get('Authorization') || undefined,
+          authToken: ctx.get('X-Auth-Token') || undefined,
+          address,
+        });
+    const db = viewOf(identity);
+    const query = new URLSearchParams(ctx.querystring);
+    await authorize({ operation, params, query }, identity, db);
     if (minor < operation.since)
       throw new ServiceError(
         'NOT_FOUND',
@@ -82,10 +102,13 @@ export function createApi(options: ApiOptions): Api {
       );
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
-    const query = new URLSearchParams(ctx.querystring);
     checkQuery(operation, query, minor);
     const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
     checkBody(operation, body);
+    if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
+    const scoped: ApiServices = db === options.db ? options : { ...options, db };
+    const isAudited = options.config.audit && options.authenticator.strategy !== 'noauth';
+    const audit = isAudited ? auditOf({ operation, params, query }, identity, { requestId, address }, scoped) : undefined;
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const handler = HANDLERS[operation.operationId as OperationId];
@@ -101,10 +124,13 @@ export function createApi(options: ApiOptions): Api {
         requestId: `${requestId}/${random.uuid()}`,
         base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
         header: (name) => ctx.get(name) || undefined,
+        identity,
+        authorize: (asked) => authorize(asked, identity, db),
         signal: AbortSignal.any([gone.signal, stopping.signal]),
       },
-      options,
+      audit?.services ?? scoped,
     );
+    await audit?.done(reply);
     if (options.onResponseProblem && !reply.stream) {
       const text = typeof reply.body === 'object' ? JSON.stringify(reply.body) : reply.body;
       const problem = responseProblem(operation, reply.status, text);
@@ -155,7 +181,8 @@ export function createApi(options: ApiOptions): Api {
       );
       if (status >= 500) failures.inc();
       if (status === 503) ctx.set('Retry-After', '1');
-      if (status === 401) ctx.set('WWW-Authenticate', 'Basic realm="Baremetal API"');
+      if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
+      if (status === 429 && isServiceError(error)) ctx.set('Retry-After', String(error.context['retryAfterS'] ?? 1));
       ctx.status = status;
       ctx.set('Content-Type', 'application/json');
       ctx.body = body;

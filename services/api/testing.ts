@@ -15,7 +15,7 @@ import { type Clock, silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import type { RpcClient, RpcMethods } from '@bessemer/rpc';
 import { createApi } from './app.ts';
-import { type Authenticator, noAuthentication } from './auth.ts';
+import { type Authenticator, noAuthentication } from './access/authenticator.ts';
 
 const everyKind = <T>(value: (kind: InterfaceKind) => T) =>
   Object.fromEntries(INTERFACE_KINDS.map((kind) => [kind, value(kind)])) as Record<InterfaceKind, T>;

@@ -9,6 +9,7 @@ import * as states from './node-states.ts';
 import * as nodes from './nodes.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
+import * as tokens from './tokens.ts';
 
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
@@ -28,4 +29,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getWhy,
   listUnknownMachines,
   streamEvents,
+  ...tokens,
 };
