@@ -2,7 +2,8 @@
  * The database as a project sees it: what the project neither owns nor leases is not there, in every read and in every
  * transaction. So no handler can forget to look, and a repository that is new does not compile until it is said how it is seen.
  */
-import { type Node, type NodeId, type Run, ServiceError, type StoredEvent } from '@bessemer/core';
+import { hasRole, ServiceError } from '@bessemer/core';
+import type { Node, NodeId, Role, Run, StoredEvent, VolumeTarget } from '@bessemer/core';
 import type {
   Db,
   EventRepository,
@@ -22,6 +23,11 @@ const REDACTED = {
   driver_info: { content: '** Redacted - requires baremetal:node:get:driver_info permission. **' },
   driver_internal_info: { content: '** Redacted - Requires baremetal:node:get:driver_internal_info permission. **' },
 } as const;
+
+const REDACTED_PROPERTIES = {
+  redacted_contents:
+    '** Value redacted: Requires permission baremetal:volume:view_target_properties access. Permission denied. **',
+};
 
 /** The node as `project` sees it; undefined when it does not. */
 function seen(node: Node | undefined, project: string): Node | undefined {
@@ -88,8 +94,12 @@ function scopeNodes(nodes: NodeRepository, project: string): NodeRepository {
     async listRows(columns, filter, page) {
       await checkMarker(page, 'node', find);
       const wanted = columns.includes('owner') ? columns : [...columns, 'owner'];
-      return (await nodes.listRows(wanted, { ...filter, visibleTo: project }, page)).map((row) => seenRow(row, project));
+      return (await nodes.listRows(wanted, { ...filter, visibleTo: project }, page)).map((row) =>
+        seenRow(row, project),
+      );
     },
+    // The shards are the system's: a project is shown none.
+    countByShard: async () => [],
     count: (filter) => nodes.count({ ...filter, visibleTo: project }),
     async update(uuid, patch, fence) {
       // What a lessee reads of these is redacted: written back, it would be lost.
@@ -118,6 +128,14 @@ function scopeNodes(nodes: NodeRepository, project: string): NodeRepository {
     async getInventory(uuid) {
       await must(uuid);
       return nodes.getInventory(uuid);
+    },
+    async setDocument(uuid, kind, value) {
+      await must(uuid);
+      await nodes.setDocument(uuid, kind, value);
+    },
+    async getDocument(uuid, kind) {
+      await must(uuid);
+      return nodes.getDocument(uuid, kind);
     },
     async reserve(uuid, session, conductor, purpose) {
       await must(uuid);
@@ -189,7 +207,10 @@ function scopeOwned<T extends { readonly uuid: string; readonly owner: string | 
   };
   const refuseOwner = (owner: unknown) => {
     if (owner !== undefined && owner !== null && owner !== project)
-      throw new ServiceError('FORBIDDEN', `What is made in project ${project} is owned by it, not by ${String(owner)}.`);
+      throw new ServiceError(
+        'FORBIDDEN',
+        `What is made in project ${project} is owned by it, not by ${String(owner)}.`,
+      );
   };
   return {
     find,
@@ -209,6 +230,26 @@ function scopeOwned<T extends { readonly uuid: string; readonly owner: string | 
     async remove(uuid) {
       await mustOwn(uuid);
       await items.remove(uuid);
+    },
+  };
+}
+
+/** Where a volume lies and how to log in to it is shown to administrators only. */
+function hideVolumes(targets: Repositories['volumeTargets']): Repositories['volumeTargets'] {
+  const hide = (target: VolumeTarget): VolumeTarget => ({ ...target, properties: REDACTED_PROPERTIES });
+  return {
+    ...targets,
+    async find(ident) {
+      const target = await targets.find(ident);
+      return target && hide(target);
+    },
+    list: async (filter, page) => (await targets.list(filter, page)).map(hide),
+    create: async (target) => hide(await targets.create(target)),
+    async update(uuid, patch) {
+      // What was read is redacted: a patch of a part would lose the rest.
+      if (patch.properties !== undefined)
+        throw new ServiceError('FORBIDDEN', 'The properties of a volume target are changed by an administrator only.');
+      return hide(await targets.update(uuid, patch));
     },
   };
 }
@@ -252,7 +293,9 @@ function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string):
 function scopeEvents(events: EventRepository, nodes: NodeRepository, project: string): EventRepository {
   /** A lessee sees that something failed, not how: the words of drivers tell of the BMC. */
   const see = async (found: readonly StoredEvent[]): Promise<StoredEvent[]> => {
-    const uuids = [...new Set(found.flatMap((e) => (e.nodeUuid && Object.hasOwn(e.data, 'error') ? [e.nodeUuid] : [])))];
+    const uuids = [
+      ...new Set(found.flatMap((e) => (e.nodeUuid && Object.hasOwn(e.data, 'error') ? [e.nodeUuid] : []))),
+    ];
     const lent = new Set<string>();
     for (const uuid of uuids) if ((await nodes.get(uuid))?.owner !== project) lent.add(uuid);
     return found.map((event) =>
@@ -263,21 +306,30 @@ function scopeEvents(events: EventRepository, nodes: NodeRepository, project: st
   };
   return {
     ...events,
-    listAfter: async (after, filter, limit) => see(await events.listAfter(after, { ...filter, visibleTo: project }, limit)),
+    listAfter: async (after, filter, limit) =>
+      see(await events.listAfter(after, { ...filter, visibleTo: project }, limit)),
     listLast: async (filter, limit) => see(await events.listLast({ ...filter, visibleTo: project }, limit)),
   };
 }
 
-function scopeRepositories(all: Repositories, project: string): Repositories {
+function scopeRepositories(all: Repositories, { project, role }: Scope): Repositories {
   const nodes = scopeNodes(all.nodes, project);
+  const targets = scopeOfNode(all.volumeTargets, nodes, project, 'Volume target');
   return {
     nodes,
     ports: scopeOfNode(all.ports, nodes, project, 'Port'),
+    portgroups: scopeOfNode(all.portgroups, nodes, project, 'Portgroup'),
+    volumeConnectors: scopeOfNode(all.volumeConnectors, nodes, project, 'Volume connector'),
+    volumeTargets: hasRole(role, 'admin') ? targets : hideVolumes(targets),
+    allocations: scopeOwned(all.allocations, project, 'Allocation'),
+    runbooks: scopeOwned(all.runbooks, project, 'Runbook', (runbook) => runbook.public),
     tokens: scopeTokens(all.tokens, project),
     runs: scopeRuns(all.runs, nodes, project),
     events: scopeEvents(all.events, nodes, project),
     // The system's own: what a project may do with them is said by the policy alone.
     chassis: all.chassis,
+    deployTemplates: all.deployTemplates,
+    inspectionRules: all.inspectionRules,
     networks: all.networks,
     conductors: all.conductors,
     boots: all.boots,
@@ -286,11 +338,17 @@ function scopeRepositories(all: Repositories, project: string): Repositories {
   };
 }
 
-/** `db` as `project` sees it, for reading and in transactions. Times, the bell and closing are the database's own. */
-export function scopedDb(db: Db, project: string): Db {
+/** Who looks: a project, and the role in it. */
+export interface Scope {
+  readonly project: string;
+  readonly role: Role;
+}
+
+/** `db` as a project sees it, for reading and in transactions. Times, the bell and closing are the database's own. */
+export function scopedDb(db: Db, scope: Scope): Db {
   return {
     ...db,
-    read: scopeRepositories(db.read, project),
-    write: (name, fn, ...rest) => db.write(name, (tx) => fn(scopeRepositories(tx, project)), ...rest),
+    read: scopeRepositories(db.read, scope),
+    write: (name, fn, ...rest) => db.write(name, (tx) => fn(scopeRepositories(tx, scope)), ...rest),
   };
 }

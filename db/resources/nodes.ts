@@ -25,6 +25,9 @@ const findConflict = statement((b) =>
     .orWhere('instance_uuid', param('instance_uuid'))
     .select('uuid', 'name', 'instance_uuid'),
 );
+const countByShard = statement((b) =>
+  b.knex('nodes').select('shard').count('* as found').groupBy('shard').orderBy('found', 'desc').orderBy('shard'),
+);
 const deleteNode = statement((b) => b.knex('nodes').where('uuid', param('uuid')).delete());
 const insertLease = statement((b) => b.knex('node_leases').insert({ node_uuid: param('uuid') }));
 const insertPower = statement((b) =>
@@ -209,6 +212,11 @@ export function createNodeRepository(context: Context): NodeRepository {
         return q;
       });
       return Number((await first(sql, query, conditions.params))?.['found'] ?? 0);
+    },
+
+    async countByShard() {
+      const rows = await sql.all(countByShard);
+      return rows.map((row) => ({ name: row['shard'] as string | null, count: Number(row['found']) }));
     },
 
     async update(uuid, patch, fence) {

@@ -5,6 +5,7 @@ import type { MakeDb } from './fixtures.ts';
 import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
+import { describePlainResources } from './plain.suite.ts';
 import { describeTokens } from './tokens.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
@@ -12,6 +13,7 @@ export function describeRepositories(engine: string, make: MakeDb): void {
     describeNodes(make);
     describeLifeCycle(make);
     describeOthers(make);
+    describePlainResources(make);
     describeTokens(make);
     describeEventsAndTransactions(make);
   });

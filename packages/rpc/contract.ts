@@ -61,6 +61,11 @@ export interface RpcMethods {
   setBootDevice: { kind: 'call'; args: { nodeUuid: string; device: string; persistent: boolean }; result: null };
   getSupportedBootDevices: { kind: 'call'; args: { nodeUuid: string }; result: { supported_boot_devices: string[] } };
   injectNmi: { kind: 'call'; args: { nodeUuid: string }; result: null };
+  /**
+   * Finds a node for an allocation, or (nodeUuid) records the node that an active instance has. Without nodeUuid the outcome
+   * is in the allocation's row; with it @throws ALLOCATION_FAILED, NODE_LOCKED, NODE_ASSOCIATED.
+   */
+  allocate: { kind: 'call'; args: { allocationUuid: string; nodeUuid: string | null }; result: null };
   /** A row changed: look at it. */
   wakeRun: { kind: 'cast'; args: { runId: string } };
 }

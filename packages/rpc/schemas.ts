@@ -111,6 +111,7 @@ export const METHOD_SCHEMAS: { readonly [M in RpcMethod]: MethodSchema<M> } = {
     },
   },
   injectNmi: { kind: 'call', args: { nodeUuid: UUID }, result: NULL },
+  allocate: { kind: 'call', args: { allocationUuid: UUID, nodeUuid: nullable(UUID) }, result: NULL },
   wakeRun: { kind: 'cast', args: { runId: UUID }, result: null },
 };
 

@@ -37,6 +37,9 @@ export interface Api {
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
 
+const UNVERSIONED =
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
@@ -65,7 +68,7 @@ export function createApi(options: ApiOptions): Api {
 
   async function answer(ctx: Koa.Context, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
-    const path = /^\/(nodes|ports|chassis|drivers|conductors)(\/|$)/.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
+    const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
       ctx.get(VERSION_HEADERS.version) || undefined,
       ctx.get('OpenStack-API-Version') || undefined,
@@ -108,7 +111,9 @@ export function createApi(options: ApiOptions): Api {
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
     const scoped: ApiServices = db === options.db ? options : { ...options, db };
     const isAudited = options.config.audit && options.authenticator.strategy !== 'noauth';
-    const audit = isAudited ? auditOf({ operation, params, query }, identity, { requestId, address }, scoped) : undefined;
+    const audit = isAudited
+      ? auditOf({ operation, params, query }, identity, { requestId, address }, scoped)
+      : undefined;
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());
     const handler = HANDLERS[operation.operationId as OperationId];

@@ -5,6 +5,7 @@ import type { Db } from '@bessemer/db';
 import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
+import type { Allocator } from './allocations.ts';
 import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
 import { checkConfigDriveSize } from './agent-arguments.ts';
 import type { DriverTask, ManagementInterface } from './drivers/interfaces.ts';
@@ -22,6 +23,7 @@ export interface HandlerOptions {
   readonly session: () => Session;
   readonly acceptor: () => Acceptor;
   readonly retry: () => RunRetry;
+  readonly allocator: Allocator;
   readonly drivers: DriverRegistry;
   readonly configurer: Configurer;
   readonly automatedClean: boolean;
@@ -335,6 +337,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       await withLease(nodeUuid, 'inject nmi', (task) => management(task).injectNmi(task));
       return null;
     },
+    allocate: options.allocator.allocate,
     async wakeRun({ runId }) {
       const run = await db.read.runs.get(asRunId(runId));
       // The API ends the run of a node that it deletes; what the run has open with us it cannot close.

@@ -1,6 +1,14 @@
 /** Lets a request through to its handler, with what it may see: who asks, whether they may, and the database as theirs. */
 import type { OperationSpec } from '@bessemer/api-spec';
-import { hasRole, type Identity, isJsonObject, type Json, type Role, ServiceError } from '@bessemer/core';
+import {
+  type ErrorCode,
+  hasRole,
+  type Identity,
+  isJsonObject,
+  type Json,
+  type Role,
+  ServiceError,
+} from '@bessemer/core';
 import { type Db, scopedDb } from '@bessemer/db';
 import { type OwnedPolicy, type PlainPolicy, POLICIES, type Policy, type Roles } from './policy.ts';
 
@@ -22,7 +30,11 @@ const OWNED: Relations = { owner: true, lessee: false };
 const describeScope = (identity: Identity) =>
   identity.project === null ? 'in the whole system' : `in project ${identity.project}`;
 
-function forbidden(identity: Identity, operation: string, roles: Roles | { project?: Role; system: Role }): ServiceError {
+function forbidden(
+  identity: Identity,
+  operation: string,
+  roles: Roles | { project?: Role; system: Role },
+): ServiceError {
   const needs = Object.entries(roles).flatMap(([scope, role]) =>
     ['system', 'project', 'owner', 'lessee'].includes(scope) && role ? [`${role} (${scope})`] : [],
   );
@@ -41,15 +53,19 @@ function allows(roles: Roles, identity: Identity, relations: Relations): boolean
   });
 }
 
-const NOUNS: Readonly<Record<OwnedPolicy['about'], readonly [noun: string, code: ConstructorParameters<typeof ServiceError>[0]]>> = {
+const NOT_FOUND: Readonly<Record<OwnedPolicy['about'], readonly [noun: string, code: ErrorCode]>> = {
   node: ['Node', 'NODE_NOT_FOUND'],
   port: ['Port', 'PORT_NOT_FOUND'],
-  portgroup: ['Portgroup', 'NOT_FOUND'],
-  connector: ['Volume connector', 'NOT_FOUND'],
-  target: ['Volume target', 'NOT_FOUND'],
-  allocation: ['Allocation', 'NOT_FOUND'],
-  runbook: ['Runbook', 'NOT_FOUND'],
+  portgroup: ['Portgroup', 'PORTGROUP_NOT_FOUND'],
+  connector: ['Volume connector', 'VOLUME_CONNECTOR_NOT_FOUND'],
+  target: ['Volume target', 'VOLUME_TARGET_NOT_FOUND'],
+  allocation: ['Allocation', 'ALLOCATION_NOT_FOUND'],
+  runbook: ['Runbook', 'RUNBOOK_NOT_FOUND'],
   token: ['Token', 'NOT_FOUND'],
+};
+const notFound = (about: OwnedPolicy['about'], ident: string) => {
+  const [noun, code] = NOT_FOUND[about];
+  return new ServiceError(code, `${noun} ${ident} could not be found.`);
 };
 
 async function relationsToNode(ident: string, project: string, db: Db): Promise<Relations | undefined> {
@@ -65,17 +81,27 @@ async function relationsOf(
   db: Db,
 ): Promise<Relations | undefined> {
   const { read } = db;
+  const throughNode = async (item: { readonly nodeUuid: string } | undefined) =>
+    item && relationsToNode(item.nodeUuid, project, db);
+  const own = (item: { readonly owner: string | null } | undefined) =>
+    item && { owner: item.owner === project, lessee: item.owner !== project };
   switch (about) {
     case 'node':
       return relationsToNode(ident, project, db);
+    case 'port':
+      return throughNode(await read.ports.find(ident));
+    case 'portgroup':
+      return throughNode(await read.portgroups.find(ident));
+    case 'connector':
+      return throughNode(await read.volumeConnectors.find(ident));
+    case 'target':
+      return throughNode(await read.volumeTargets.find(ident));
+    case 'allocation':
+      return own(await read.allocations.find(ident));
+    case 'runbook':
+      return own(await read.runbooks.find(ident));
     case 'token':
       return (await read.tokens.find(ident)) && OWNED;
-    case 'port': {
-      const found = await read.ports.find(ident);
-      return found && relationsToNode(found.nodeUuid, project, db);
-    }
-    default:
-      return undefined;
   }
 }
 
@@ -103,8 +129,14 @@ export async function authorize(asked: Asked, identity: Identity, db: Db): Promi
   if (!policy) throw new ServiceError('FORBIDDEN', `Access was denied to the following resource: ${operationId}.`);
   if (policy.about === 'public') return;
   const relations = await checkOperation(asked, policy, identity, db);
-  if (relations === undefined || !policy.fields || asked.body === undefined) return;
-  for (const name of changedFields(asked.body).keys()) {
+  if (relations === undefined || asked.body === undefined) return;
+  const fields = changedFields(asked.body);
+  const steps = fields.get('runbook');
+  // A runbook is run by who may see it: its own, and the public ones.
+  if (typeof steps === 'string' && identity.project !== null && !(await db.read.runbooks.find(steps)))
+    throw notFound('runbook', steps);
+  if (!policy.fields) return;
+  for (const name of fields.keys()) {
     const roles = Object.hasOwn(policy.fields, name) ? policy.fields[name] : undefined;
     if (roles && !allows(roles, identity, relations)) throw forbidden(identity, `${operationId}: ${name}`, roles);
   }
@@ -142,10 +174,7 @@ async function checkOperation(
   // Not named at all: the handler says what is missing.
   if (ident === undefined) return undefined;
   const relations = await relationsOf(about, ident, identity.project, db);
-  if (!relations) {
-    const [noun, code] = NOUNS[about];
-    throw new ServiceError(code, `${noun} ${ident} could not be found.`);
-  }
+  if (!relations) throw notFound(about, ident);
   if (!allows(policy, identity, relations)) throw forbidden(identity, operationId, policy);
   // What is moved to another node must be allowed there as well.
   if (about !== 'node') await checkNodesIn(asked, policy, ['node_uuid', 'node_ident'], identity, db);
@@ -174,12 +203,13 @@ async function checkNodesIn(
 /** The database as the identity may see it. Those of projects are made once each. */
 export function createViews(db: Db): (identity: Identity) => Db {
   const known = new Map<string, Db>();
-  return ({ project }) => {
+  return ({ project, role }) => {
     if (project === null) return db;
-    let found = known.get(project);
+    const key = `${role} ${project}`;
+    let found = known.get(key);
     if (!found) {
       if (known.size >= 1000) known.clear();
-      known.set(project, (found = scopedDb(db, project)));
+      known.set(key, (found = scopedDb(db, { project, role })));
     }
     return found;
   };

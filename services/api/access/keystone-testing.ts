@@ -80,7 +80,13 @@ export async function startKeystone(options: {
                 name: 'bessemer',
                 id: 'b',
                 endpoints: [
-                  { id: 'e', interface: 'public', region: 'r', region_id: 'r', url: options.endpoint?.() ?? 'http://127.0.0.1:1' },
+                  {
+                    id: 'e',
+                    interface: 'public',
+                    region: 'r',
+                    region_id: 'r',
+                    url: options.endpoint?.() ?? 'http://127.0.0.1:1',
+                  },
                 ],
               },
             ],
@@ -92,7 +98,10 @@ export async function startKeystone(options: {
     const user = at(body, 'auth', 'identity', 'password', 'user');
     const name = String(at(user, 'name'));
     if (!Object.hasOwn(users, name) || users[name]!.password !== at(user, 'password'))
-      return [401, { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } }];
+      return [
+        401,
+        { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } },
+      ];
     const project = at(body, 'auth', 'scope', 'project');
     const wanted = at(project, 'name') ?? [...projects].find(([, id]) => id === at(project, 'id'))?.[0];
     const scope = at(body, 'auth', 'scope', 'system', 'all') === true ? 'system' : (wanted as string | undefined);

@@ -1,5 +1,5 @@
 /** Validates tokens with a Keystone (Identity API v3, GET /v3/auth/tokens). */
-import { type Identity, type Role, ServiceError } from '@bessemer/core';
+import { type Identity, parseTime, type Role, ServiceError } from '@bessemer/core';
 import type { Clock, Log, Random, Secret } from '@bessemer/ports';
 import { createRemembered } from './remembered.ts';
 
@@ -136,8 +136,8 @@ export function createKeystoneCheck(options: KeystoneOptions): KeystoneCheck {
 
   /** What is left of the token's life, in ms; none when it is not said. */
   const lifeOf = (body: TokenBody): number => {
-    const end = Date.parse(String(body.expires_at));
-    return Number.isNaN(end) ? 0 : Math.max(0, end - clock.nowMs());
+    const end = parseTime(body.expires_at);
+    return end === undefined ? 0 : Math.max(0, end - clock.nowMs());
   };
   async function bodyOf(response: Response): Promise<TokenBody> {
     try {

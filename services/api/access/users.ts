@@ -72,11 +72,15 @@ export function createUsers(options: {
       for (const problem of read.problems.slice(0, 20)) log.warn('a user cannot log in', { file, problem });
       const nameless = grants.size === 0 ? [] : [...hashes.keys()].filter((name) => !grants.has(name));
       if (nameless.length > 0)
-        log.warn('users without a role cannot log in: name them in access.users', { file, users: nameless.slice(0, 20) });
+        log.warn('users without a role cannot log in: name them in access.users', {
+          file,
+          users: nameless.slice(0, 20),
+        });
       log.info('read the users', { file, users: hashes.size });
     } catch (error) {
       hashes = new Map();
-      if (seen !== 'unread') log.error('the file of users cannot be read: nobody of it may log in', { file, error: String(error) });
+      if (seen !== 'unread')
+        log.error('the file of users cannot be read: nobody of it may log in', { file, error: String(error) });
       seen = 'unread';
     }
   }

@@ -1,20 +1,25 @@
 /** Every operation of the specification and its handler: one without the other does not compile. */
 import type { operations } from '@bessemer/api-spec/types';
 import type { Handler } from '../request.ts';
+import * as allocations from './allocations.ts';
 import * as chassis from './chassis.ts';
 import * as drivers from './drivers.ts';
 import { streamEvents } from './events.ts';
 import { getTimeline, getWhy, listUnknownMachines } from './insight.ts';
 import * as states from './node-states.ts';
 import * as nodes from './nodes.ts';
+import * as plans from './plans.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
 import * as tokens from './tokens.ts';
+import * as traits from './traits.ts';
+import * as volume from './volume.ts';
 
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
 const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
+const { checkTrait: _check, ...traitHandlers } = traits;
 
 export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getRoot,
@@ -24,6 +29,10 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   ...states,
   ...ports,
   ...chassis,
+  ...volume,
+  ...plans,
+  ...allocations,
+  ...traitHandlers,
   ...drivers,
   getTimeline,
   getWhy,

@@ -68,7 +68,9 @@ export const listTokens: Handler = async (request, services) => {
   const page = pageOf(query, services.config.max_limit, ['uuid', 'name', 'created_at', 'expires_at']);
   const tokens = await services.db.read.tokens.list({}, page);
   const items = tokens.map((token) => view(token, base));
-  return ok(collection('tokens', items, { base, path: 'tokens', limit: page.limit, query, marker: tokens.at(-1)?.uuid }));
+  return ok(
+    collection('tokens', items, { base, path: 'tokens', limit: page.limit, query, marker: tokens.at(-1)?.uuid }),
+  );
 };
 
 export const getToken: Handler = async (request, services) =>

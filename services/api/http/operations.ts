@@ -1,6 +1,6 @@
 /** Finds the operation of the specification that a request means, and checks what it sends against it. */
 import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
-import { type Json, ServiceError } from '@bessemer/core';
+import { type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
 
@@ -100,6 +100,20 @@ export function checkBody(operation: OperationSpec, body: Json | undefined): voi
     throw new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
   const subject = operation.method === 'PATCH' ? 'patch' : (/\/v1\/(\w+?)s?(\/|$)/.exec(operation.path)?.[1] ?? 'body');
   throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
+}
+
+/**
+ * Checks what a patch made of an item against what may be created: a patch can break nothing that a POST could not.
+ * Fields of the creation alone (uuid) may be missing. @throws ServiceError INVALID_PARAMETER.
+ */
+export function checkDocument(patch: OperationSpec, document: JsonObject): void {
+  const create = OPERATIONS.find(
+    (o) => o.method === 'POST' && patch.path.startsWith(`${o.path}/{`) && o.bodySchema !== undefined,
+  );
+  if (!create?.bodySchema) return;
+  const validate = validator(create.bodySchema);
+  if (!validate(document))
+    throw new ServiceError('INVALID_PARAMETER', `Schema error for patch: ${sentence(validate.errors?.[0])}`);
 }
 
 /** Checks query parameters: unknown ones are 400, those of a later microversion 406. */
