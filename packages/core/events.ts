@@ -37,7 +37,7 @@ export const EVENT_TYPES = {
   'machine.unknown': 'a machine nobody registered asked to boot {mac, uuid, serial}',
   'image.served': 'the depot closed an image exit {bytes, usedBytes}',
   'access.changed':
-    'somebody changed something through the API {user, role, project, operation, target, status, request_id, address}',
+    'somebody changed something through the API {user, role, project, operation, target, change, request_id, address}',
   'access.refused': 'a log-in failed {user, address, reason}',
 } as const satisfies Record<string, string>;
 

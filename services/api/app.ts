@@ -112,7 +112,7 @@ export function createApi(options: ApiOptions): Api {
     const scoped: ApiServices = db === options.db ? options : { ...options, db };
     const isAudited = options.config.audit && options.authenticator.strategy !== 'noauth';
     const audit = isAudited
-      ? auditOf({ operation, params, query }, identity, { requestId, address }, scoped)
+      ? auditOf({ operation, params, query, body }, identity, { requestId, address }, scoped)
       : undefined;
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());

@@ -61,7 +61,13 @@ export interface TestReply {
 }
 
 export async function startApi(
-  options: { authenticator?: Authenticator; config?: Partial<Config['api']>; clock?: Clock } = {},
+  options: {
+    authenticator?: Authenticator;
+    config?: Partial<Config['api']>;
+    clock?: Clock;
+    /** What the conductor answers next to every method that `answer` does not name. */
+    otherwise?: unknown;
+  } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
   const random = seededRandom(7);
@@ -78,7 +84,7 @@ export async function startApi(
     async call(host, method, args, { requestId }) {
       calls.push({ host, method, args });
       callIds.push(requestId);
-      const result = answers.get(method) ?? { runId: null };
+      const result = answers.get(method) ?? options.otherwise ?? { runId: null };
       if (result instanceof ServiceError) throw result;
       return result as never;
     },

@@ -1,5 +1,5 @@
 /** Keeps who changed what: an event of every change, in the same transaction as the change where there is one. */
-import { type Identity, isUuid, type NewEvent, type NodeId } from '@bessemer/core';
+import { type Identity, isJsonObject, isUuid, type Json, type NodeId } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { ApiServices, Reply } from '../request.ts';
 import type { Asked } from './gate.ts';
@@ -12,6 +12,22 @@ export interface Audit {
 }
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const MAX_TEXT = 500;
+
+/** What was asked for, without any value that could be a secret: the paths of a patch, the target of a state. */
+function changeIn(body: Json | undefined): string | null {
+  if (Array.isArray(body))
+    return [...new Set(body.map((operation) => (isJsonObject(operation) ? String(operation['path']) : '')))]
+      .join(' ')
+      .slice(0, MAX_TEXT);
+  const target = isJsonObject(body) ? body['target'] : undefined;
+  return typeof target === 'string' ? target.slice(0, MAX_TEXT) : null;
+}
+
+/** What was made, as far as the transaction's result tells. */
+function madeBy(result: unknown): { uuid?: unknown; nodeUuid?: unknown } {
+  return typeof result === 'object' && result !== null ? result : {};
+}
 
 /** Undefined when the request changes nothing. */
 export function auditOf(
@@ -23,9 +39,10 @@ export function auditOf(
   if (READS.has(asked.operation.method)) return undefined;
   let isNoted = false;
   const { operationId } = asked.operation;
-  const target = Object.keys(asked.params).length === 0 ? null : Object.values(asked.params).join('/').slice(0, 500);
-  const note = async (tx: Repositories, nodeUuid: NodeId | null, status: number | null): Promise<void> => {
-    const event: NewEvent = {
+  const named =
+    Object.keys(asked.params).length === 0 ? null : Object.values(asked.params).join('/').slice(0, MAX_TEXT);
+  const note = (tx: Repositories, nodeUuid: NodeId | null, target: string | null): Promise<void> =>
+    tx.events.append({
       type: 'access.changed',
       nodeUuid,
       runId: null,
@@ -35,13 +52,11 @@ export function auditOf(
         project: identity.project,
         operation: operationId,
         target,
-        status,
+        change: changeIn(asked.body),
         request_id: from.requestId,
         address: from.address,
       },
-    };
-    await tx.events.append(event);
-  };
+    });
   const nodeOf = async (repositories: Repositories): Promise<NodeId | null> => {
     const ident = asked.params['node'];
     if (ident === undefined) return null;
@@ -55,7 +70,13 @@ export function auditOf(
         // Before the change: afterwards the node may have another name, or none.
         const nodeUuid = await nodeOf(tx);
         const result = await fn(tx);
-        await note(tx, nodeUuid, null);
+        const made = madeBy(result);
+        const uuid = operationId === 'createNode' ? made.uuid : made.nodeUuid;
+        await note(
+          tx,
+          nodeUuid ?? (typeof uuid === 'string' ? (uuid as NodeId) : null),
+          named ?? (typeof made.uuid === 'string' ? made.uuid : null),
+        );
         return result;
       },
       ...rest,
@@ -65,10 +86,10 @@ export function auditOf(
   };
   return {
     services: { ...services, db: { ...services.db, write } },
-    async done(reply) {
-      if (isNoted) return;
+    async done({ status }) {
+      if (isNoted || status >= 400) return;
       const nodeUuid = await nodeOf(services.db.read);
-      await services.db.write('audit', (tx) => note(tx, nodeUuid, reply.status));
+      await services.db.write('audit', (tx) => note(tx, nodeUuid, named));
     },
   };
 }

@@ -182,7 +182,7 @@ describe('the audit', () => {
     await api.request('DELETE', '/v1/nodes/n', { headers });
     const events = await api.db.read.events.listAfter(undefined, { types: ['access.changed'] }, 10);
     expect(events.map(({ nodeUuid, data }) => [data['operation'], data['target'], nodeUuid])).toEqual([
-      ['createNode', null, null],
+      ['createNode', node.json['uuid'], node.json['uuid']],
       ['setPowerState', 'n', node.json['uuid']],
       ['deleteNode', 'n', node.json['uuid']],
     ]);
@@ -190,7 +190,7 @@ describe('the audit', () => {
       user: 'admin',
       role: 'admin',
       project: null,
-      status: 202,
+      change: 'power on',
       request_id: 'req-mine',
       address: '127.0.0.1',
     });

@@ -56,8 +56,11 @@ export async function startWithUsers(
 }
 
 /** An API that believes the header `X-Identity`: user/role/project, without a project for the system. */
-export function startTrusting(): Promise<TestApi> {
+export function startTrusting(
+  options: Pick<NonNullable<Parameters<typeof startApi>[0]>, 'otherwise'> = {},
+): Promise<TestApi> {
   return startApi({
+    ...options,
     authenticator: {
       strategy: 'http_basic',
       challenge: 'Basic',
