@@ -6,6 +6,7 @@ import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
 import { describePlainResources } from './plain.suite.ts';
+import { describeScope } from './scope.suite.ts';
 import { describeTokens } from './tokens.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
@@ -15,6 +16,7 @@ export function describeRepositories(engine: string, make: MakeDb): void {
     describeOthers(make);
     describePlainResources(make);
     describeTokens(make);
+    describeScope(make);
     describeEventsAndTransactions(make);
   });
 }
