@@ -6,3 +6,10 @@ export function formatTime(ms: number | null): string | null;
 export function formatTime(ms: number | null): string | null {
   return ms === null ? null : `${new Date(ms).toISOString().slice(0, -1)}000+00:00`;
 }
+
+/** The ms since the epoch of an ISO 8601 text; undefined for any other. */
+export function parseTime(text: unknown): number | undefined {
+  if (typeof text !== 'string' || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}
