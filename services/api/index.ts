@@ -6,6 +6,7 @@ export {
   keystoneAuthentication,
   noAuthentication,
 } from './access/authenticator.ts';
+export { accessDocument } from './access/document.ts';
 export { createKeystoneCheck } from './access/keystone.ts';
 export { createLoginLimiter } from './access/login-limiter.ts';
 export { createPasswordCheck, hashPassword } from './access/passwords.ts';

@@ -17,6 +17,8 @@ import type { RpcClient, RpcMethods } from '@bessemer/rpc';
 import { createApi } from './app.ts';
 import { type Authenticator, noAuthentication } from './access/authenticator.ts';
 
+export { startKeystone, type TestKeystone } from './access/keystone-testing.ts';
+
 const everyKind = <T>(value: (kind: InterfaceKind) => T) =>
   Object.fromEntries(INTERFACE_KINDS.map((kind) => [kind, value(kind)])) as Record<InterfaceKind, T>;
 

@@ -1,18 +1,12 @@
 /** bcrypt on a thread of its own: in JavaScript it takes 50 to 500 ms, during which no request would be answered. */
-import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { compareSync } from 'bcryptjs';
+import { Worker } from 'node:worker_threads';
 
-interface Question {
+export interface Question {
   readonly id: number;
   readonly password: string;
   readonly stored: string;
 }
-type Answer = { readonly id: number; readonly isRight: boolean };
-
-if (!isMainThread)
-  parentPort?.on('message', ({ id, password, stored }: Question) => {
-    parentPort!.postMessage({ id, isRight: compareSync(password, stored) } satisfies Answer);
-  });
+export type Answer = { readonly id: number; readonly isRight: boolean };
 
 /** Compares in a thread that is started with the first question and does not keep the process alive. Rejects when the thread dies. */
 export function createBcryptWorker(): (password: string, stored: string) => Promise<boolean> {
@@ -20,7 +14,7 @@ export function createBcryptWorker(): (password: string, stored: string) => Prom
   let last = 0;
   const open = new Map<number, { resolve(isRight: boolean): void; reject(error: Error): void }>();
   const start = (): Worker => {
-    const made = new Worker(new URL('./bcrypt-worker.ts', import.meta.url));
+    const made = new Worker(new URL('./bcrypt-thread.ts', import.meta.url));
     made.on('message', ({ id, isRight }: Answer) => {
       open.get(id)?.resolve(isRight);
       open.delete(id);
