@@ -10,6 +10,7 @@ import * as states from './node-states.ts';
 import * as nodes from './nodes.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
+import * as webhooks from './webhooks.ts';
 
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
@@ -30,4 +31,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   listUnknownMachines,
   streamEvents,
   bulk,
+  ...webhooks,
 };
