@@ -80,6 +80,9 @@ export async function openPostgres(
         throw translate(error);
       }
     },
+    async values(statement, params) {
+      return (await readSql.all(statement, params)).map((row) => Object.values(row));
+    },
     async run() {
       throw new Error('db.read does not write: use db.write');
     },
@@ -105,6 +108,10 @@ export async function openPostgres(
       async all(statement, params) {
         guard();
         return (await query(client, statement, params)).rows;
+      },
+      async values(statement, params) {
+        guard();
+        return (await query(client, statement, params)).rows.map((row) => Object.values(row));
       },
       async run(statement, params) {
         guard();

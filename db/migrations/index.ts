@@ -4,6 +4,7 @@
  */
 import type { Knex } from 'knex';
 import { initial } from './0001-initial.ts';
+import { resources } from './0002-resources.ts';
 import { beyondIronic } from './0006-beyond-ironic.ts';
 
 export interface Migration {
@@ -12,7 +13,7 @@ export interface Migration {
   up(knex: Knex): Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [initial, beyondIronic];
+export const MIGRATIONS: readonly Migration[] = [initial, resources, beyondIronic];
 
 const source: Knex.MigrationSource<Migration> = {
   getMigrations: async () => [...MIGRATIONS],

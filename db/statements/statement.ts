@@ -146,6 +146,8 @@ export interface Sql {
   readonly engine: Engine;
   /** Rows of a query, or of a write with RETURNING. */
   all(statement: Statement, params?: Params): Promise<Row[]>;
+  /** The same as lists of values in the order of the query's columns: for many rows that are only forwarded. */
+  values(statement: Statement, params?: Params): Promise<Value[][]>;
   /** How many rows a write changed. */
   run(statement: Statement, params?: Params): Promise<number>;
 }

@@ -6,6 +6,7 @@ import { describeIdempotency } from './idempotency.suite.ts';
 import { describeLifeCycle } from './life-cycle.suite.ts';
 import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
+import { describePlainResources } from './plain.suite.ts';
 import { describeWebhooks } from './webhooks.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
@@ -13,6 +14,7 @@ export function describeRepositories(engine: string, make: MakeDb): void {
     describeNodes(make);
     describeLifeCycle(make);
     describeOthers(make);
+    describePlainResources(make);
     describeIdempotency(make);
     describeWebhooks(make);
     describeEventsAndTransactions(make);

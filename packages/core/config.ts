@@ -143,6 +143,23 @@ export const CONFIG_SCHEMA = {
       unit: 'ms',
       help: 'Deadline of a whole run.',
     },
+    force_power_state_during_sync: {
+      type: 'boolean',
+      default: true,
+      help: 'A node whose power state differs from the stored one is brought back to it; false: the stored one follows.',
+    },
+    power_sync_max_retries: {
+      type: 'number',
+      default: 3,
+      min: 0,
+      help: 'A node whose BMC fails, or whose power state cannot be brought back, more often than this goes into maintenance.',
+    },
+    max_wait_step_seconds: {
+      type: 'number',
+      default: 30,
+      min: 0,
+      help: 'Longest time of a step "wait" of cleaning, deployment or service; also its time when it names none.',
+    },
     automated_clean: { type: 'boolean', default: true, help: 'Clean on the way to available.' },
   },
   ipmi: {

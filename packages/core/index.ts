@@ -1,4 +1,5 @@
 /** The domain: provision states, runs, steps, events, errors, ids, configuration. No IO. */
+export * from './attachments.ts';
 export * from './config.ts';
 export * from './egress.ts';
 export * from './errors.ts';
@@ -7,6 +8,7 @@ export * from './event-gate.ts';
 export * from './events.ts';
 export * from './ids.ts';
 export * from './json.ts';
+export * from './plans.ts';
 export * from './provision-states.ts';
 export * from './resources.ts';
 export * from './runs.ts';

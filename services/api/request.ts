@@ -49,6 +49,8 @@ export interface Reply {
   readonly status: number;
   readonly body?: JsonObject | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** JSON as UTF-8, instead of a body: for long lists, whose text would have to be encoded once more. */
+  readonly bytes?: Uint8Array;
   /** Chunks of a stream, instead of a body. */
   readonly stream?: AsyncIterable<string>;
 }
@@ -56,6 +58,9 @@ export interface Reply {
 export type Handler = (request: ApiRequest, services: ApiServices) => Promise<Reply>;
 
 export const ok = (body: JsonObject): Reply => ({ status: 200, body });
+/** A body that is JSON text already. */
+export const okText = (body: string): Reply => ({ status: 200, body, headers: { 'Content-Type': 'application/json' } });
+export const okBytes = (bytes: Uint8Array): Reply => ({ status: 200, bytes });
 export const created = (body: JsonObject, location: string): Reply => ({
   status: 201,
   body,

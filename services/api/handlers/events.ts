@@ -3,6 +3,7 @@ import {
   formatTime,
   isSeverity,
   matchEventTypes,
+  normalizeMac,
   ServiceError,
   SEVERITIES,
   severitiesFrom,
@@ -12,7 +13,7 @@ import type { Db, EventFilter } from '@bessemer/db';
 import { expand } from '@bessemer/node-range';
 import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
-import type { ApiRequest, ApiServices, Handler } from '../request.ts';
+import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { findNode } from './nodes.ts';
 
 const BATCH = 500;
@@ -135,4 +136,16 @@ export const streamEvents: Handler = async (request, services) => {
     },
     stream: chunks({ db: services.db, clock: services.clock, filter, after, follow, signal: request.signal }),
   };
+};
+
+/** Events of a network service: ports are bound by hand here, so they are checked, and that is all. */
+export const postEvents: Handler = async (request) => {
+  const { events } = request.body as { events: Array<Record<string, unknown>> };
+  for (const event of events)
+    if (normalizeMac(String(event['mac_address'])) === undefined)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Schema error for event: '${String(event['mac_address']).slice(0, 60)}' is not a 'mac-address'`,
+      );
+  return noContent;
 };
