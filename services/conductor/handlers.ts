@@ -8,14 +8,16 @@ import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
 import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
 import { checkConfigDriveSize } from './agent-arguments.ts';
-import type { DriverTask, ManagementInterface } from './drivers/interfaces.ts';
+import { createDriverCalls } from './driver-calls.ts';
+import { createDriverTasks } from './driver-task.ts';
+import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
 import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { nodeLocked, reserveNode } from './task.ts';
+import { reserveNode } from './task.ts';
 import { templatesFor } from './templates.ts';
 
 export interface HandlerOptions {
@@ -41,30 +43,8 @@ const RESTING_MANAGE = ['available', 'clean failed', 'inspect failed', 'adopt fa
 export function createHandlers(options: HandlerOptions): RpcHandlers {
   const { db, drivers } = options;
 
-  async function driverTask(nodeUuid: string): Promise<DriverTask> {
-    const node = await mustGetNode(db.read, nodeUuid);
-    const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
-    return { node, ports, log: options.log, checkMayOrder: () => options.session().checkMayOrder() };
-  }
-  /** One synchronous word with a BMC, under the lease where it changes something. */
-  async function withLease<T>(nodeUuid: string, purpose: string, fn: (task: DriverTask) => Promise<T>): Promise<T> {
-    const session = options.session();
-    const fence = await db.write(`reserve.${purpose}`, async (tx) => {
-      const node = await mustGetNode(tx, nodeUuid);
-      if (node.reservation?.session === session.id) throw nodeLocked(node);
-      return reserveNode(tx, node, session, purpose);
-    });
-    try {
-      return await fn(await driverTask(nodeUuid));
-    } finally {
-      await db.write(`release.${purpose}`, async (tx) => {
-        const node = await mustGetNode(tx, nodeUuid);
-        return tx.nodes.release(node.uuid, fence);
-      });
-    }
-  }
+  const tasks = createDriverTasks({ db, log: options.log, session: options.session });
   const life = createLifeHandlers(options);
-  const management = (task: DriverTask): ManagementInterface => drivers.get(task.node, 'management');
   const cleansAutomatically = (node: Node): boolean => node.automatedClean ?? options.automatedClean;
 
   /** A verb that only moves the state machine. */
@@ -247,31 +227,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     },
 
     async validateDriverInterfaces({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
+      const task = await tasks.taskFor(nodeUuid);
       const result: ValidationResult = {};
       // Ironic leaves vendor out: it has nothing to validate.
       for (const kind of INTERFACE_KINDS) if (kind !== 'vendor') result[kind] = validateOne(task, kind);
       return result;
     },
-    async getBootDevice({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
-      const { device, isPersistent } = await management(task).getBootDevice(task);
-      return { boot_device: device, persistent: isPersistent };
-    },
-    async setBootDevice({ nodeUuid, device, persistent }) {
-      await withLease(nodeUuid, 'setting boot device', (task) =>
-        management(task).setBootDevice(task, device, persistent),
-      );
-      return null;
-    },
-    async getSupportedBootDevices({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
-      return { supported_boot_devices: [...management(task).supportedBootDevices(task)] };
-    },
-    async injectNmi({ nodeUuid }) {
-      await withLease(nodeUuid, 'inject nmi', (task) => management(task).injectNmi(task));
-      return null;
-    },
+    ...createDriverCalls({ db, log: options.log, tasks, drivers }),
     allocate: options.allocator.allocate,
     async wakeRun({ runId }) {
       const run = await db.read.runs.get(asRunId(runId));

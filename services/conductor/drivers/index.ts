@@ -3,7 +3,7 @@ import { INTERFACE_KINDS } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
 import { agentInspect, directDeploy, ipxeBoot } from './direct.ts';
 import { createFakes } from './fake/index.ts';
-import { createNoInterface, noInspect, noopManagement, noopPassive, noRescue } from './noop.ts';
+import { createNoInterface, noConsole, noInspect, noopManagement, noopPassive, noRescue, noVendor } from './noop.ts';
 import { createDriverRegistry, type DriverRegistry, type HardwareType } from './registry.ts';
 import { createIpmiManagement, createIpmiPower, type IpmiDeps } from './ipmi.ts';
 
@@ -46,7 +46,7 @@ export const HARDWARE_TYPES: readonly HardwareType[] = [
 ];
 
 /** Kinds whose `noop` and `no-<kind>` have nothing to say but that. */
-const PASSIVE = ['bios', 'console', 'firmware', 'network', 'raid', 'storage', 'vendor'] as const;
+const PASSIVE = ['bios', 'firmware', 'network', 'raid', 'storage'] as const;
 
 /** A registry with everything that ships; `enabledTypes` is the operator's choice. */
 export function createDefaultRegistry(options: {
@@ -57,6 +57,8 @@ export function createDefaultRegistry(options: {
   const registry = createDriverRegistry(options.enabledTypes);
   const fakes = createFakes(options.clock);
   for (const kind of INTERFACE_KINDS) registry.register(kind, 'fake', fakes[kind]);
+  registry.register('console', 'no-console', noConsole);
+  registry.register('vendor', 'no-vendor', noVendor);
   for (const kind of PASSIVE) {
     registry.register(kind, 'noop', noopPassive);
     registry.register(kind, `no-${kind}`, createNoInterface(kind));

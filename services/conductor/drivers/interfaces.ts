@@ -3,6 +3,7 @@ import type {
   AttemptRecord,
   DriverProperty,
   EventType,
+  Json,
   JsonObject,
   NewEvent,
   Node,
@@ -119,6 +120,58 @@ export interface ManagementInterface extends DriverInterface {
   setBootDevice(task: DriverTask, device: string, isPersistent: boolean): Promise<void>;
   /** @throws UNSUPPORTED_DRIVER_EXTENSION where the hardware has none. */
   injectNmi(task: DriverTask): Promise<void>;
+  // What some BMCs have and others do not.
+  readonly firmwareBoot?: FirmwareBootControl;
+  readonly indicators?: IndicatorControl;
+  readonly virtualMedia?: VirtualMediaControl;
+}
+
+/** Boot mode (`bios`, `uefi`) and secure boot, as the firmware has them. Safe to repeat. */
+export interface FirmwareBootControl {
+  setBootMode(task: DriverTask, mode: 'bios' | 'uefi'): Promise<void>;
+  setSecureBoot(task: DriverTask, isOn: boolean): Promise<void>;
+}
+
+/** Lamps on a machine, by component (`system`, `chassis`, `drive` ...) and name. */
+export interface IndicatorControl {
+  list(task: DriverTask): Promise<Record<string, Record<string, { readonly: boolean; states: string[] }>>>;
+  /** @throws INVALID_PARAMETER for a component or a lamp that is not there. */
+  get(task: DriverTask, component: string, name: string): Promise<string>;
+  /** @throws INVALID_PARAMETER for one that is not there, cannot be switched, or has no such state. */
+  set(task: DriverTask, component: string, name: string, state: string): Promise<void>;
+}
+
+export const VIRTUAL_MEDIA_DEVICES = ['cdrom', 'disk', 'floppy'] as const;
+
+/** Images that a BMC shows to its machine as drives. */
+export interface VirtualMediaControl {
+  list(task: DriverTask): Promise<JsonObject[]>;
+  attach(task: DriverTask, device: string, imageUrl: string): Promise<void>;
+  /** Of these kinds; null: all. What is not attached is no error. */
+  detach(task: DriverTask, devices: readonly string[] | null): Promise<void>;
+}
+
+/** The serial console. */
+export interface ConsoleInterface extends DriverInterface {
+  start(task: DriverTask): Promise<void>;
+  stop(task: DriverTask): Promise<void>;
+  /** How to reach it: `type` and `url`, where it can be reached at all. */
+  get(task: DriverTask): Promise<JsonObject>;
+}
+
+/** What a vendor's hardware can do beyond the standard interfaces; the names are part of the API. */
+export interface VendorInterface extends DriverInterface {
+  readonly methods: Readonly<Record<string, VendorMethod>>;
+}
+export interface VendorMethod {
+  readonly description: string;
+  readonly httpMethods: readonly string[];
+  /** Answered with 202 before it is done; what it returns is dropped. */
+  readonly isAsync: boolean;
+  readonly needsLease: boolean;
+  /** @throws MISSING_PARAMETER, INVALID_PARAMETER, before anything is done. */
+  check(info: JsonObject): void;
+  call(task: DriverTask, info: JsonObject): Promise<Json>;
 }
 
 /** How a node gets a ramdisk and gets to its disk: which device to order for which boot. */
@@ -161,11 +214,11 @@ export interface HardwareInterfaces {
   deploy: DeployInterface;
   inspect: InspectInterface;
   bios: PassiveInterface;
-  console: PassiveInterface;
+  console: ConsoleInterface;
   firmware: PassiveInterface;
   network: PassiveInterface;
   raid: PassiveInterface;
   rescue: RescueInterface;
   storage: PassiveInterface;
-  vendor: PassiveInterface;
+  vendor: VendorInterface;
 }

@@ -12,7 +12,8 @@ import { createFakePower } from './power.ts';
 import { createPretence } from './pretence.ts';
 import { createFakeRaid } from './raid.ts';
 import { createFakeRescue } from './rescue.ts';
-import { createFakeVendorSteps } from './vendor-steps.ts';
+import { createFakeConsole } from './switches.ts';
+import { createFakeVendor } from './vendor.ts';
 
 /** One pretended implementation of every kind. They share what they are told of delays and failures. */
 export function createFakes(clock: Clock): HardwareInterfaces {
@@ -20,7 +21,7 @@ export function createFakes(clock: Clock): HardwareInterfaces {
   return {
     bios: createFakeBios(pretence),
     boot: createFakeBoot(pretence),
-    console: createFakePassive(pretence, 'console'),
+    console: createFakeConsole(pretence),
     deploy: createFakeDeploy(pretence),
     firmware: createFakeFirmware(pretence),
     inspect: createFakeInspect(pretence),
@@ -30,6 +31,6 @@ export function createFakes(clock: Clock): HardwareInterfaces {
     raid: createFakeRaid(pretence),
     rescue: createFakeRescue(pretence),
     storage: createFakePassive(pretence, 'storage'),
-    vendor: createFakeVendorSteps(pretence),
+    vendor: createFakeVendor(pretence),
   };
 }

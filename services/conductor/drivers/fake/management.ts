@@ -2,12 +2,19 @@
 import { ServiceError } from '@bessemer/core';
 import type { ManagementInterface } from '../interfaces.ts';
 import { type Pretence, pretendedProperties } from './pretence.ts';
+import { createFakeIndicators, createFakeVirtualMedia, fakeFirmwareBoot } from './switches.ts';
 
 const SUPPORTED = ['pxe', 'disk', 'cdrom'];
 
 export function createFakeManagement(pretence: Pretence): ManagementInterface {
   const devices = new Map<string, { device: string; isPersistent: boolean }>();
+  const controls = {
+    firmwareBoot: fakeFirmwareBoot,
+    indicators: createFakeIndicators(),
+    virtualMedia: createFakeVirtualMedia(),
+  };
   return {
+    ...controls,
     properties: pretendedProperties('management'),
     validate: (task) => pretence.check(task.node, 'management'),
     supportedBootDevices: () => SUPPORTED,
