@@ -9,5 +9,7 @@ export { openPostgres } from './engines/postgres.ts';
 export { openSqlite } from './engines/sqlite.ts';
 export { openDatabase } from './open.ts';
 export { requestStore } from './request-store.ts';
+export { scopedDb } from './scope.ts';
+export type { Scope } from './scope.ts';
 export { isSecretField, MASK } from './secrets.ts';
 export type { SecretKey, SecretKeys } from './secrets.ts';

@@ -22,9 +22,11 @@ import type {
 } from '@bessemer/core';
 import type { IdempotencyRepository } from './contracts/idempotency.ts';
 import type { PlainResources } from './contracts/resource.ts';
+import type { TokenRepository } from './contracts/token.ts';
 import type { WebhookRepository } from './contracts/webhooks.ts';
 
 export * from './contracts/resource.ts';
+export * from './contracts/token.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -60,6 +62,7 @@ export interface Repositories extends PlainResources {
   readonly idempotency: IdempotencyRepository;
   readonly webhooks: WebhookRepository;
   readonly settings: SettingRepository;
+  readonly tokens: TokenRepository;
 }
 
 export interface Page {
@@ -235,6 +238,8 @@ export interface EventFilter {
   /** Names or UUIDs; a name stands for the node that has it when the event is read. */
   readonly nodes?: readonly string[];
   readonly severities?: readonly string[];
+  /** A project: the events of nodes that it owns, and of those that it leases but for who did what. */
+  readonly visibleTo?: string;
 }
 export interface EventRepository {
   append(event: NewEvent): Promise<void>;

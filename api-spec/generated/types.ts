@@ -1389,6 +1389,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List bearer tokens */
+        get: operations["listTokens"];
+        put?: never;
+        /** Make a bearer token; the answer is the only place where it is ever shown */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        /** Show a bearer token without its secret */
+        get: operations["getToken"];
+        put?: never;
+        post?: never;
+        /** Revoke a bearer token */
+        delete: operations["deleteToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/traits": {
         parameters: {
             query?: never;
@@ -2358,6 +2397,40 @@ export interface components {
             args?: Record<string, never>;
             order: number | string;
         };
+        /** @enum {string} */
+        Role: "reader" | "member" | "admin";
+        NewToken: {
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @description The project that the role holds in; null or absent: the scope of who asks */
+            project?: string | null;
+            /** @description Life in seconds; null: no end; absent: 90 days. A token made with a token ends with it at the latest */
+            expires_in?: number | null;
+        };
+        Token: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        ShownToken: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            /** @description Send it as Authorization: Bearer TOKEN */
+            token: string;
+        };
         Traits: {
             traits: string[];
         };
@@ -2957,6 +3030,36 @@ export interface components {
             content: {
                 "application/json": {
                     runbooks: components["schemas"]["Runbook"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description A token */
+        Token: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Token"];
+            };
+        };
+        /** @description The new token with its secret */
+        ShownToken: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ShownToken"];
+            };
+        };
+        /** @description Tokens */
+        TokenList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    tokens: components["schemas"]["Token"][];
                     next?: string;
                 };
             };
@@ -5364,6 +5467,73 @@ export interface operations {
             path: {
                 runbook: string;
                 trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["TokenList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: components["responses"]["ShownToken"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Token"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
             };
             cookie?: never;
         };

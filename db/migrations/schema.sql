@@ -1,3 +1,9 @@
+CREATE TABLE `access_tokens` (`id` integer not null primary key autoincrement, `uuid` varchar(36) not null, `name` text not null, `sha256` varchar(64) not null, `role` varchar(15) not null, `project` text, `created_by` text not null, `created_at` bigint not null, `expires_at` bigint, `last_used_at` bigint);
+CREATE INDEX `access_tokens_expires_at_index` on `access_tokens` (`expires_at`);
+CREATE UNIQUE INDEX `access_tokens_name_unique` on `access_tokens` (`name`);
+CREATE INDEX `access_tokens_project_index` on `access_tokens` (`project`);
+CREATE UNIQUE INDEX `access_tokens_sha256_unique` on `access_tokens` (`sha256`);
+CREATE UNIQUE INDEX `access_tokens_uuid_unique` on `access_tokens` (`uuid`);
 CREATE TABLE `agent_keys` (`run_id` varchar(36), `node_uuid` varchar(36) not null, `sha256` varchar(64) not null, `boot_id` text not null, foreign key(`node_uuid`) references `nodes`(`uuid`) on delete CASCADE, primary key (`run_id`));
 CREATE INDEX `agent_keys_node_uuid_index` on `agent_keys` (`node_uuid`);
 CREATE UNIQUE INDEX `agent_keys_sha256_unique` on `agent_keys` (`sha256`);

@@ -94,6 +94,7 @@ function filterOf(filter: EventFilter): {
   if (filter.severities !== undefined) params['severities'] = JSON.stringify(filter.severities);
   if (filter.nodes !== undefined)
     params['nodes'] = JSON.stringify(filter.nodes.map((node) => (isUuid(node) ? node.toLowerCase() : node)));
+  if (filter.visibleTo !== undefined) params['visibleTo'] = filter.visibleTo;
   return {
     shape: Object.keys(params).join(),
     params,
@@ -103,6 +104,12 @@ function filterOf(filter: EventFilter): {
       if (filter.types !== undefined) query.whereRaw(b.inList('type', 'types'));
       if (filter.severities !== undefined) query.whereRaw(b.inList('severity', 'severities'));
       if (filter.nodes !== undefined) query.where((q) => ofNodes(q, b));
+      if (filter.visibleTo !== undefined)
+        query.whereRaw(
+          `(node_uuid in (select uuid from nodes where owner = ?)
+            or (node_uuid in (select uuid from nodes where lessee = ?) and type not like 'access.%'))`,
+          [param('visibleTo'), param('visibleTo')],
+        );
     },
   };
 }

@@ -24,6 +24,7 @@ import { createRequestRepository } from './requests.ts';
 import { createRunRepository } from './runs.ts';
 import { createSettingRepository } from './settings.ts';
 import { createWebhookRepository } from './webhooks.ts';
+import { createTokenRepository } from './tokens.ts';
 
 export function createRepositories(context: Context): Repositories {
   return {
@@ -46,5 +47,6 @@ export function createRepositories(context: Context): Repositories {
     idempotency: createIdempotencyRepository(context),
     webhooks: createWebhookRepository(context),
     settings: createSettingRepository(context),
+    tokens: createTokenRepository(context),
   };
 }

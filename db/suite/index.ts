@@ -8,6 +8,8 @@ import { describeNodes } from './nodes.suite.ts';
 import { describeOthers } from './others.suite.ts';
 import { describePlainResources } from './plain.suite.ts';
 import { describeWebhooks } from './webhooks.suite.ts';
+import { describeScope } from './scope.suite.ts';
+import { describeTokens } from './tokens.suite.ts';
 
 export function describeRepositories(engine: string, make: MakeDb): void {
   describe(`repositories on ${engine}`, () => {
@@ -17,6 +19,8 @@ export function describeRepositories(engine: string, make: MakeDb): void {
     describePlainResources(make);
     describeIdempotency(make);
     describeWebhooks(make);
+    describeTokens(make);
+    describeScope(make);
     describeEventsAndTransactions(make);
   });
 }

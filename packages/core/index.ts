@@ -1,4 +1,5 @@
 /** The domain: provision states, runs, steps, events, errors, ids, configuration. No IO. */
+export * from './access.ts';
 export * from './attachments.ts';
 export * from './config.ts';
 export * from './egress.ts';

@@ -187,8 +187,9 @@ describe('a POST that asks a conductor', () => {
           base: '',
           header: (name: string) => (name === 'idempotency-key' ? key : undefined),
           signal: new AbortController().signal,
-          identity: { user },
-        } as ApiRequest,
+          identity: { user, role: 'admin', project: null },
+          authorize: async () => {},
+        } satisfies ApiRequest,
         services,
       );
     return { db, clock, ids, post, answer: (next: () => Promise<unknown>) => void (answer = next) };

@@ -288,5 +288,5 @@ const claimFor = (requestHash: string, requestId: string, claim: string) => ({
   keptMs: KEPT_MS,
 });
 
-/** Whose key it is. */
-const userOf = (request: ApiRequest): string => request.identity?.user ?? '';
+/** Whose key it is: one name in two projects is two users, who do not see the same. */
+const userOf = ({ identity }: ApiRequest): string => JSON.stringify([identity.user, identity.project]);

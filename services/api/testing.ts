@@ -15,7 +15,9 @@ import { type Clock, silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import type { RpcClient, RpcMethods } from '@bessemer/rpc';
 import { createApi } from './app.ts';
-import { type Authenticator, noAuthentication } from './auth.ts';
+import { type Authenticator, noAuthentication } from './access/authenticator.ts';
+
+export { startKeystone, type TestKeystone } from './access/keystone-testing.ts';
 
 const everyKind = <T>(value: (kind: InterfaceKind) => T) =>
   Object.fromEntries(INTERFACE_KINDS.map((kind) => [kind, value(kind)])) as Record<InterfaceKind, T>;
@@ -67,6 +69,8 @@ export async function startApi(
     clock?: Clock;
     /** Puts something between the API and its database. */
     around?: (db: Db) => Db;
+    /** What the conductor answers next to every method that `answer` does not name. */
+    otherwise?: unknown;
   } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
@@ -84,7 +88,7 @@ export async function startApi(
     async call(host, method, args, { requestId }) {
       calls.push({ host, method, args });
       callIds.push(requestId);
-      const result = answers.get(method) ?? { runId: null };
+      const result = answers.get(method) ?? options.otherwise ?? { runId: null };
       if (result instanceof ServiceError) throw result;
       if (typeof result === 'function') return (await result(args)) as never;
       return result as never;

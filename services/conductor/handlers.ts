@@ -17,7 +17,7 @@ import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { nodeLocked, reserveNode } from './task.ts';
+import { reserveNode } from './task.ts';
 import { templatesFor } from './templates.ts';
 
 export interface HandlerOptions {

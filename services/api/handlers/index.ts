@@ -15,6 +15,7 @@ import * as nodes from './nodes.ts';
 import * as plans from './plans.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
+import * as tokens from './tokens.ts';
 import * as traits from './traits.ts';
 import * as volume from './volume.ts';
 import * as webhooks from './webhooks.ts';
@@ -49,4 +50,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   streamEvents,
   bulk,
   ...webhooks,
+  ...tokens,
 };

@@ -26,14 +26,18 @@ type Value = NodeValues[number];
 /** What all rows of one answer share. */
 interface Shared {
   readonly minor: number;
-  hostOf(values: NodeValues): string | null;
-  /** The interface that a driver takes where a node names none. */
-  defaultOf(driver: Value, kind: string): string | null;
+  /** JSON of the host that works on a node. */
+  hostText(values: NodeValues): string;
+  /** JSON of the interface that a driver takes where a node names none. */
+  defaultText(driver: Value, kind: string): string;
 }
-/** One member of the object, with the comma after it. */
+/** JSON of one member's value. */
 type Part = (values: NodeValues, shared: Shared) => string;
 
-const quoted = (value: Value): string => (value === null ? 'null' : JSON.stringify(String(value)));
+/** Nothing in it would have to be escaped. */
+const SAFE = /^[\w .,:/@+-]*$/;
+const quote = (text: string): string => (SAFE.test(text) ? `"${text}"` : JSON.stringify(text));
+const quoted = (value: Value): string => (value === null ? 'null' : quote(String(value)));
 
 /** A name that may be a secret's and has a value to be hidden. It finds too much rather than too little: then the text is parsed. */
 const MAY_HOLD_SECRET =
@@ -49,54 +53,76 @@ const MASKS: Readonly<Record<string, (value: JsonObject) => JsonObject>> = {
   driver_internal_info: maskSecrets,
   instance_info: maskInstanceInfo,
 };
-/** These hold nothing that would have to be escaped. */
-const PLAIN: ReadonlySet<string> = new Set(['uuid', 'chassis_uuid', 'power_state', 'target_power_state']);
 const STATES: ReadonlySet<string> = new Set(['provision_state', 'target_provision_state']);
 
 /** `at` gives the place of a column among the values. */
 function partOf(field: NodeField, at: (column: string) => number): Part {
   const { wire, kind, interfaceKind } = field;
-  const name = `${JSON.stringify(wire)}:`;
-  const none = `${name}null,`;
-  if (wire === 'conductor') return (values, shared) => `${name}${quoted(shared.hostOf(values))},`;
+  if (wire === 'conductor') return (values, shared) => shared.hostText(values);
   const i = at(wire);
-  if (PLAIN.has(wire)) return (values) => (values[i] === null ? none : `${name}"${values[i]}",`);
-  if (STATES.has(wire))
-    return (values, { minor }) => {
-      const state = stateName(values[i] as ProvisionState | null, minor);
-      return state === null ? none : `${name}"${state}",`;
-    };
+  if (STATES.has(wire)) return (values, { minor }) => quoted(stateName(values[i] as ProvisionState | null, minor));
   const mask = MASKS[wire];
-  if (mask) return (values) => `${name}${masked(String(values[i]), mask)},`;
+  if (mask) return (values) => masked(String(values[i]), mask);
   if (interfaceKind) {
     const driver = at('driver');
-    return (values, shared) => `${name}${quoted(values[i] ?? shared.defaultOf(values[driver]!, interfaceKind))},`;
+    return (values, shared) =>
+      values[i] === null ? shared.defaultText(values[driver]!, interfaceKind) : quoted(values[i]!);
   }
-  if (kind === 'json' || kind === 'list') return (values) => `${name}${values[i]},`;
-  if (kind === 'boolean' || kind === 'tristate') {
-    const [yes, no] = [`${name}true,`, `${name}false,`];
-    return (values) => (values[i] === null ? none : values[i] === 1 ? yes : no);
-  }
-  if (kind === 'time') return (values) => (values[i] === null ? none : `${name}"${formatTime(Number(values[i]))}",`);
-  return (values) => (values[i] === null ? none : `${name}${JSON.stringify(String(values[i]))},`);
+  if (kind === 'json' || kind === 'list') return (values) => String(values[i]);
+  if (kind === 'boolean' || kind === 'tristate')
+    return (values) => (values[i] === null ? 'null' : values[i] === 1 ? 'true' : 'false');
+  if (kind === 'time') return (values) => (values[i] === null ? 'null' : `"${formatTime(Number(values[i]))}"`);
+  return (values) => quoted(values[i]!);
+}
+
+/** Fields in a row of which neighbours in a list mostly have the same values: their text is made once for all of these. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  /** The columns that the text depends on; none for a field that is a node's own. */
+  readonly columns: readonly number[];
 }
 
 /** What depends on the fields alone. */
 interface Template {
   readonly columns: readonly string[];
   readonly parts: readonly Part[];
+  /** What stands before each part: a brace or a comma, and the name. */
+  readonly heads: readonly string[];
+  readonly runs: readonly Run[];
 }
+
+const OWN: ReadonlySet<string> = new Set(
+  `uuid name description instance_uuid instance_name allocation_uuid created_at updated_at provision_updated_at
+  inspection_started_at inspection_finished_at driver_info driver_internal_info instance_info extra properties conductor`
+    .trim()
+    .split(/\s+/),
+);
 
 function makeTemplate(fields: readonly string[], isHostAsked: boolean): Template {
   const needsHost = isHostAsked || fields.some((wire) => wire === 'conductor' || NODE_FIELD.get(wire)!.interfaceKind);
   // The place of a column among the values is its place in this list; UUID_AT, DRIVER_AT and GROUP_AT are of it.
   const columns = needsHost ? ['uuid', 'driver', 'conductor_group'] : ['uuid'];
+  let used: number[] = [];
   const at = (column: string): number => {
     const found = columns.indexOf(column);
-    return found >= 0 ? found : columns.push(column) - 1;
+    const place = found >= 0 ? found : columns.push(column) - 1;
+    used.push(place);
+    return place;
   };
-  const parts = fields.map((wire) => partOf(NODE_FIELD.get(wire)!, at));
-  return { columns, parts };
+  const runs: Run[] = [];
+  const parts = fields.map((wire, i) => {
+    const isOwn = OWN.has(wire);
+    const last = runs.at(-1);
+    used = isOwn || !last || last.columns.length === 0 ? [] : [...last.columns];
+    const part = partOf(NODE_FIELD.get(wire)!, at);
+    if (isOwn) runs.push({ from: i, to: i + 1, columns: [] });
+    else if (!last || last.columns.length === 0) runs.push({ from: i, to: i + 1, columns: used });
+    else runs[runs.length - 1] = { from: last.from, to: i + 1, columns: used };
+    return part;
+  });
+  const heads = fields.map((wire, i) => `${i === 0 ? '{' : ','}${JSON.stringify(wire)}:`);
+  return { columns, parts, heads, runs };
 }
 
 /** Clients ask for few combinations; one that asks for ever new ones only misses. */
@@ -122,30 +148,36 @@ const [UUID_AT, DRIVER_AT, GROUP_AT] = [0, 1, 2];
 
 /** The hosts of one group that run one driver: mostly one, and then no node's hash must be computed. */
 function createPlacement(conductors: Conductors): (values: NodeValues) => string | null {
-  const known = new Map<string, Conductors>();
+  // Of the row before: neighbours in a list are mostly of one driver and group.
+  let driver: string | undefined;
+  let conductorGroup = '';
+  let candidates: Conductors = [];
   return (values) => {
-    const driver = String(values[DRIVER_AT]);
-    const conductorGroup = String(values[GROUP_AT]);
-    const key = `${driver}\n${conductorGroup}`;
-    let candidates = known.get(key);
-    if (!candidates) {
-      candidates = conductors.filter((c) => conductorFor({ uuid: '', driver, conductorGroup }, [c]) !== undefined);
-      known.set(key, candidates);
+    if (values[DRIVER_AT] !== driver || values[GROUP_AT] !== conductorGroup) {
+      driver = String(values[DRIVER_AT]);
+      conductorGroup = String(values[GROUP_AT]);
+      const node = { uuid: '', driver, conductorGroup };
+      candidates = conductors.filter((c) => conductorFor(node, [c]) !== undefined);
     }
     if (candidates.length <= 1) return candidates[0]?.hostname ?? null;
-    return conductorFor({ uuid: String(values[UUID_AT]), driver, conductorGroup }, candidates) ?? null;
+    return conductorFor({ uuid: String(values[UUID_AT]), driver: driver!, conductorGroup }, candidates) ?? null;
   };
+}
+
+function isSame(columns: readonly number[], a: NodeValues, b: NodeValues): boolean {
+  for (const column of columns) if (a[column] !== b[column]) return false;
+  return true;
 }
 
 const UUID_LENGTH = 36;
 const HOLE = '-'.repeat(UUID_LENGTH);
 
-/** The links of a node, and of its sub-resources in a full view: one text with the same UUID in many places. */
-function linksAround(base: string, names: readonly string[]): string[] {
+/** The links of a node, and of its sub-resources in a full view, with holes for its UUID. */
+function linksOf(base: string, names: readonly string[]): string {
   const escaped = JSON.stringify(base).slice(1, -1);
   const pair = (name: string, tail: string) =>
     `"${name}":[{"href":"${escaped}/v1/nodes/${HOLE}${tail}","rel":"self"},{"href":"${escaped}/nodes/${HOLE}${tail}","rel":"bookmark"}]`;
-  return [pair('links', ''), ...names.map((name) => pair(name, `/${name}`))].join().concat('}').split(HOLE);
+  return `${[pair('links', ''), ...names.map((name) => pair(name, `/${name}`))].join()}}`;
 }
 
 /**
@@ -164,78 +196,100 @@ export function createNodeWriter(
   },
 ): NodeWriter {
   const { isFull, minor, base, conductors } = options;
-  const { columns, parts } = templateFor(fields, options.isHostAsked ?? false);
+  const { columns, parts, heads, runs } = templateFor(fields, options.isHostAsked ?? false);
   const hostOf = createPlacement(conductors);
-  const defaults = new Map<Value, Readonly<Record<string, string>> | undefined>();
+  const hosts = new Map<string | null, string>();
+  const defaults = new Map<Value, Readonly<Record<string, string>>>();
   const shared: Shared = {
     minor,
-    hostOf,
-    defaultOf(driver, kind) {
-      if (!defaults.has(driver)) defaults.set(driver, driverOf(conductors, String(driver))?.defaults);
-      return defaults.get(driver)?.[kind] ?? null;
+    hostText(values) {
+      const host = hostOf(values);
+      let text = hosts.get(host);
+      if (text === undefined) hosts.set(host, (text = quoted(host)));
+      return text;
+    },
+    defaultText(driver, kind) {
+      let texts = defaults.get(driver);
+      if (!texts) {
+        const named: Readonly<Record<string, string>> = driverOf(conductors, String(driver))?.defaults ?? {};
+        texts = Object.fromEntries(Object.entries(named).map(([k, name]) => [k, quote(name)]));
+        defaults.set(driver, texts);
+      }
+      return texts[kind] ?? 'null';
     },
   };
   const below = isFull ? NODE_SUBRESOURCES.filter(([, since]) => since <= minor).map(([name]) => name) : [];
-  const around = linksAround(base, below);
+  const links = `${fields.length === 0 ? '{' : ','}${linksOf(base, below)}`;
+  const made = runs.map((): { values: NodeValues; text: string } | undefined => undefined);
   const members = (values: NodeValues): string => {
-    let text = '{';
-    for (const part of parts) text += part(values, shared);
+    let text = '';
+    for (let r = 0; r < runs.length; r++) {
+      const run = runs[r]!;
+      const known = made[r];
+      if (known && isSame(run.columns, values, known.values)) {
+        text += known.text;
+        continue;
+      }
+      let own = '';
+      for (let i = run.from; i < run.to; i++) own += heads[i]! + parts[i]!(values, shared);
+      if (run.columns.length > 0) made[r] = { values, text: own };
+      text += own;
+    }
     return text;
   };
   return {
     columns,
     hostOf,
     uuidOf: (values) => String(values[UUID_AT]),
-    write: (values) => members(values) + around.join(String(values[UUID_AT])),
+    write: (values) => members(values) + links.replaceAll(HOLE, String(values[UUID_AT])),
     writeAll(rows, head, tail) {
       const bytes = createBytes();
-      const links = Buffer.from(around.join(HOLE));
+      const block = Buffer.from(links);
       const holes: number[] = [];
-      for (let at = links.indexOf(HOLE); at >= 0; at = links.indexOf(HOLE, at + UUID_LENGTH)) holes.push(at);
-      bytes.text(head);
+      for (let at = block.indexOf(HOLE); at >= 0; at = block.indexOf(HOLE, at + UUID_LENGTH)) holes.push(at);
+      bytes.add(head);
       rows.forEach((values, i) => {
-        bytes.text(i === 0 ? members(values) : `,${members(values)}`);
-        const start = bytes.copy(links);
-        const uuid = String(values[UUID_AT]);
-        for (const hole of holes) bytes.at(start + hole, uuid);
+        if (i > 0) bytes.add(',');
+        bytes.add(members(values));
+        bytes.addWithHoles(block, holes, String(values[UUID_AT]));
       });
-      bytes.text(tail);
+      bytes.add(tail);
       return bytes.end();
     },
   };
 }
 
 interface Bytes {
-  text(text: string): void;
-  /** Gives the place where the copy begins. */
-  copy(part: Buffer): number;
-  /** Writes ASCII over what is there. */
-  at(place: number, ascii: string): void;
+  add(text: string): void;
+  /** A block with the same ASCII text in all its holes. */
+  addWithHoles(block: Buffer, holes: readonly number[], text: string): void;
   end(): Uint8Array;
 }
 
-/** A buffer that grows. */
+/** UTF-8 in a buffer that grows. */
 function createBytes(): Bytes {
   let buffer = Buffer.allocUnsafe(64 * 1024);
   let size = 0;
-  const room = (more: number) => {
-    if (size + more <= buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, size + more));
+  const reserve = (most: number) => {
+    if (size + most <= buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, size + most));
     buffer.copy(larger, 0, 0, size);
     buffer = larger;
   };
   return {
-    text(text) {
-      room(text.length * 3);
+    add(text) {
+      // A UTF-16 unit is three bytes at most.
+      reserve(text.length * 3);
       size += buffer.write(text, size, 'utf8');
     },
-    copy(part) {
-      room(part.length);
-      const start = size;
-      size += part.copy(buffer, start);
-      return start;
+    addWithHoles(block, holes, text) {
+      reserve(block.length);
+      buffer.set(block, size);
+      const first = size + holes[0]!;
+      buffer.write(text, first, 'latin1');
+      for (let i = 1; i < holes.length; i++) buffer.copyWithin(size + holes[i]!, first, first + text.length);
+      size += block.length;
     },
-    at: (place, ascii) => void buffer.write(ascii, place, 'latin1'),
     end: () => buffer.subarray(0, size),
   };
 }
