@@ -283,7 +283,7 @@ const TABLE = {
   streamEvents: list('reader', 'reader'),
   postEvents: service(SYSTEM_ADMIN),
 
-  // Webhooks carry what happens to every node out of the system.
+  // Webhooks tell of every node: they are the system's.
   listWebhooks: list('admin'),
   createWebhook: service(SYSTEM_ADMIN),
   getWebhook: service(SYSTEM_ADMIN),

@@ -49,6 +49,6 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   postEvents,
   streamEvents,
   bulk,
-  ...webhooks,
   ...tokens,
+  ...webhooks,
 };

@@ -109,6 +109,15 @@ describe('delivery to a webhook', () => {
     expect(await db.read.webhooks.delivery(uuid)).toMatchObject({ delivered: 3, deadLetters: 0, lastStatus: 204 });
   });
 
+  it('cuts what is too large for anybody', async () => {
+    await addHook(only);
+    const to = receiver();
+    serve(to.sender);
+    await append({ n: 1, data: { output: 'x'.repeat(300_000) } });
+    await to.until(1);
+    expect(JSON.parse(to.sent[0]!.body)).toMatchObject({ type: 'step.done', data: { is_cut: true } });
+  });
+
   it('sends what its filters let through', async () => {
     const [a, b] = [asNodeId(random.uuid()), asNodeId(random.uuid())];
     await write(async (tx) => {
