@@ -238,5 +238,8 @@ const claimFor = (requestHash: string, requestId: string, claim: string) => ({
   keptMs: KEPT_MS,
 });
 
-/** Whose key it is. */
-const userOf = (request: ApiRequest): string => request.identity?.user ?? '';
+/** Whose key it is: the same user has other answers in another project, and in another role. */
+const userOf = ({ identity }: ApiRequest): string =>
+  identity.project === null && identity.role === 'admin'
+    ? identity.user
+    : JSON.stringify([identity.user, identity.role, identity.project]);
