@@ -3,7 +3,6 @@
  * transaction through the single writer queue and resolves when it is durable. Inside `write` await nothing but `tx`.
  */
 import type {
-  Chassis,
   ConductorSession,
   JsonObject,
   Network,
@@ -11,7 +10,6 @@ import type {
   NewEvent,
   Node,
   NodeId,
-  Port,
   ProvisionEvent,
   ProvisionState,
   Reservation,
@@ -22,6 +20,13 @@ import type {
   StoredEvent,
   UnknownMachine,
 } from '@bessemer/core';
+import type { IdempotencyRepository } from './contracts/idempotency.ts';
+import type { PlainResources } from './contracts/resource.ts';
+import type { TokenRepository } from './contracts/token.ts';
+import type { WebhookRepository } from './contracts/webhooks.ts';
+
+export * from './contracts/resource.ts';
+export * from './contracts/token.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -30,7 +35,7 @@ export interface Db {
    * One transaction, durable when resolved. `name` is for metrics and logs. May run `fn` again on a serialization failure
    * (PostgreSQL): no side effects outside `tx`. A throw rolls back.
    */
-  write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T>;
+  write<T>(name: string, fn: (tx: Repositories) => Promise<T>, options?: WriteOptions): Promise<T>;
   /** Database time, ms since the epoch: PostgreSQL's now(), the injected clock on SQLite. For lease expiry. */
   now(): Promise<number>;
   /** Called after each commit that appended events, in this process; a bell, not a promise (scaled: also by the bus). */
@@ -38,17 +43,26 @@ export interface Db {
   close(): Promise<void>;
 }
 
-export interface Repositories {
+export interface WriteOptions {
+  /**
+   * What was read stays true until the commit as far as it is written: a row that somebody else has changed meanwhile is not
+   * overwritten, `fn` runs again. SQLite's single writer is always so; PostgreSQL takes REPEATABLE READ for it.
+   */
+  readonly snapshot?: boolean;
+}
+
+export interface Repositories extends PlainResources {
   readonly nodes: NodeRepository;
-  readonly ports: PortRepository;
-  readonly chassis: ChassisRepository;
   readonly networks: NetworkRepository;
   readonly runs: RunRepository;
   readonly events: EventRepository;
   readonly conductors: ConductorRepository;
   readonly boots: BootRepository;
   readonly requests: RequestRepository;
+  readonly idempotency: IdempotencyRepository;
+  readonly webhooks: WebhookRepository;
   readonly settings: SettingRepository;
+  readonly tokens: TokenRepository;
 }
 
 export interface Page {
@@ -87,6 +101,8 @@ export interface NodeFilter {
   readonly lessee?: string;
   /** Owner or lessee. */
   readonly project?: string;
+  /** As `project`, for who asks: what others own is as if it were not there. */
+  readonly visibleTo?: string;
   readonly descriptionContains?: string;
   readonly retired?: boolean;
   readonly shards?: readonly string[];
@@ -101,6 +117,11 @@ export interface NodeFilter {
 
 /** A node row as it lies in the database: wire names, JSON columns still text, so that a list only forwards them. */
 export type NodeRow = Readonly<Record<string, string | number | null>>;
+
+/** The values of such a row in the order in which they were asked for. */
+export type NodeValues = ReadonlyArray<string | number | null>;
+
+export type NodeDocumentKind = 'bios' | 'firmware';
 
 export interface NodeRepository {
   /** Provision state `enroll` unless told (`available` for clients below 1.11). @throws NODE_ALREADY_EXISTS for a taken uuid, name or instance uuid. */
@@ -117,7 +138,13 @@ export interface NodeRepository {
   list(filter: NodeFilter, page: Page): Promise<Node[]>;
   /** Only `columns` (wire names, `chassis_uuid` and `reservation` among them), JSON columns as text. */
   listRows(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeRow[]>;
+  /** As `listRows`, but each node as a list of values in the order of `columns`: for what is only forwarded. */
+  listValues(columns: readonly string[], filter: NodeFilter, page: Page): Promise<NodeValues[]>;
+  /** One node by uuid or by name, as `listValues` gives it; undefined when there is none or the filter leaves it out. */
+  findValues(columns: readonly string[], ident: string, filter?: NodeFilter): Promise<NodeValues | undefined>;
   count(filter: NodeFilter): Promise<number>;
+  /** How many nodes each shard has, the greatest first; null stands for no shard. */
+  countByShard(): Promise<Array<{ name: string | null; count: number }>>;
   /** Writes the patch. With `fence`: only if the node's lease has it. @throws STALE_FENCE, NODE_NOT_FOUND, NODE_ALREADY_EXISTS. */
   update(uuid: NodeId, patch: NodePatch, fence?: number): Promise<Node>;
   /** Removes the node with its ports, runs and events stay. @throws NODE_NOT_FOUND. */
@@ -148,36 +175,9 @@ export interface NodeRepository {
   /** Inventory and plugin data of the last inspection. */
   setInventory(uuid: NodeId, value: { inventory: JsonObject; pluginData: JsonObject } | null): Promise<void>;
   getInventory(uuid: NodeId): Promise<{ inventory: JsonObject; pluginData: JsonObject } | null>;
-}
-
-export type PortPatch = Partial<Omit<Port, 'uuid' | 'createdAt' | 'updatedAt'>>;
-export interface PortFilter {
-  readonly nodeUuid?: string;
-  readonly address?: string;
-  readonly portgroupUuid?: string;
-  readonly descriptionContains?: string;
-}
-export interface PortRepository {
-  /** @throws PORT_ALREADY_EXISTS for a taken MAC address or uuid. */
-  create(
-    port: { readonly uuid: Port['uuid']; readonly nodeUuid: NodeId; readonly address: string } & PortPatch,
-  ): Promise<Port>;
-  /** By uuid, by MAC address or by name. */
-  find(ident: string): Promise<Port | undefined>;
-  list(filter: PortFilter, page: Page): Promise<Port[]>;
-  /** @throws PORT_NOT_FOUND, PORT_ALREADY_EXISTS. */
-  update(uuid: Port['uuid'], patch: PortPatch): Promise<Port>;
-  remove(uuid: Port['uuid']): Promise<void>;
-}
-
-export type ChassisPatch = Partial<Pick<Chassis, 'description' | 'extra'>>;
-export interface ChassisRepository {
-  create(chassis: { readonly uuid: Chassis['uuid'] } & ChassisPatch): Promise<Chassis>;
-  find(uuid: string): Promise<Chassis | undefined>;
-  list(page: Page): Promise<Chassis[]>;
-  update(uuid: Chassis['uuid'], patch: ChassisPatch): Promise<Chassis>;
-  /** @throws CHASSIS_NOT_EMPTY, CHASSIS_NOT_FOUND. */
-  remove(uuid: Chassis['uuid']): Promise<void>;
+  /** What the BIOS or the firmware said of itself, by setting or component. */
+  setDocument(uuid: NodeId, kind: NodeDocumentKind, value: JsonObject | null): Promise<void>;
+  getDocument(uuid: NodeId, kind: NodeDocumentKind): Promise<JsonObject | null>;
 }
 
 export interface NetworkRepository {
@@ -235,6 +235,11 @@ export interface EventFilter {
   readonly nodeUuid?: string;
   readonly runId?: string;
   readonly types?: readonly string[];
+  /** Names or UUIDs; a name stands for the node that has it when the event is read. */
+  readonly nodes?: readonly string[];
+  readonly severities?: readonly string[];
+  /** A project: the events of nodes that it owns, and of those that it leases but for who did what. */
+  readonly visibleTo?: string;
 }
 export interface EventRepository {
   append(event: NewEvent): Promise<void>;

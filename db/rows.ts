@@ -16,7 +16,8 @@ export type Columns = Readonly<Record<string, Column>>;
 
 const camel = (column: string): string => column.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-function columns(table: string, kinds: { readonly [K in ColumnKind]?: string }): Columns {
+/** Columns by kind, names separated by white space; `table` is the alias in joins. */
+export function columns(table: string, kinds: { readonly [K in ColumnKind]?: string }): Columns {
   const found: Record<string, Column> = {};
   const of = (kind: ColumnKind, names: string | undefined) => {
     for (const name of names?.split(/\s+/).filter(Boolean) ?? []) found[name] = { property: camel(name), kind, table };
@@ -51,20 +52,6 @@ export const NODE_COLUMNS: Columns = {
 export const INTERFACE_COLUMNS: Readonly<Record<string, InterfaceKind>> = Object.fromEntries(
   INTERFACE_KINDS.map((kind): [string, InterfaceKind] => [`${kind}_interface`, kind]),
 );
-
-export const PORT_COLUMNS = columns('', {
-  text: 'uuid node_uuid address network_uuid name description physical_network portgroup_uuid',
-  number: 'created_at updated_at',
-  boolean: 'pxe_enabled is_smartnic',
-  json: 'extra local_link_connection',
-  sealed: 'internal_info',
-});
-
-export const CHASSIS_COLUMNS = columns('', {
-  text: 'uuid description',
-  number: 'created_at updated_at',
-  json: 'extra',
-});
 
 export const RUN_COLUMNS: Columns = {
   ...columns('', {

@@ -56,7 +56,7 @@ export interface Cipher {
   seal(plain: string, owner: string, field: string): string;
   /** @throws Error when the key is unknown or the text was changed or belongs elsewhere. */
   open(sealed: string, owner: string, field: string): string;
-  /** JSON text of `value` with every secret field sealed, at any depth. Null and undefined stay as they are. */
+  /** JSON text of `value` with every secret field sealed, at any depth. Null, undefined and empty texts stay as they are. */
   sealFields(value: JsonObject, owner: string, field: string): string;
   openFields(json: string, owner: string, field: string): JsonObject;
 }
@@ -102,7 +102,8 @@ export function createCipher(keys: SecretKeys, random: Random): Cipher {
   };
 
   const sealValue = (name: string, value: Json, owner: string, field: string): Json => {
-    if (value === null || value === undefined) return value;
+    // Nothing is hidden in an empty text; sealed it would be shown as a secret.
+    if (value === null || value === undefined || value === '') return value;
     if (isSecretField(name)) return seal(JSON.stringify(value), owner, field);
     return walk(value, owner, field, sealValue);
   };

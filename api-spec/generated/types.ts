@@ -4,6 +4,66 @@
  */
 
 export interface paths {
+    "/v1/allocations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List allocations */
+        get: operations["listAllocations"];
+        put?: never;
+        /** Create an allocation */
+        post: operations["createAllocation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/allocations/{allocation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                allocation: string;
+            };
+            cookie?: never;
+        };
+        /** Show an allocation */
+        get: operations["getAllocation"];
+        put?: never;
+        post?: never;
+        /** Remove an allocation */
+        delete: operations["deleteAllocation"];
+        options?: never;
+        head?: never;
+        /** Change an allocation */
+        patch: operations["patchAllocation"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/allocation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The allocation of a node */
+        get: operations["getNodeAllocation"];
+        put?: never;
+        post?: never;
+        /** Remove the allocation of a node */
+        delete: operations["deleteNodeAllocation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/timeline": {
         parameters: {
             query?: never;
@@ -94,7 +154,8 @@ export interface paths {
         /** The event stream (server-sent events); Last-Event-ID resumes it */
         get: operations["streamEvents"];
         put?: never;
-        post?: never;
+        /** Tell of events in a network service */
+        post: operations["postEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -112,6 +173,23 @@ export interface paths {
         get: operations["listUnknownMachines"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do the same with many nodes, with a result for each */
+        post: operations["bulk"];
         delete?: never;
         options?: never;
         head?: never;
@@ -229,6 +307,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/deploy_templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List deploy templates */
+        get: operations["listDeployTemplates"];
+        put?: never;
+        /** Create a deploy template */
+        post: operations["createDeployTemplate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deploy_templates/{template}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        /** Show a deploy template */
+        get: operations["getDeployTemplate"];
+        put?: never;
+        post?: never;
+        /** Remove a deploy template */
+        delete: operations["deleteDeployTemplate"];
+        options?: never;
+        head?: never;
+        /** Change a deploy template */
+        patch: operations["patchDeployTemplate"];
+        trace?: never;
+    };
     "/v1/drivers": {
         parameters: {
             query?: never;
@@ -276,6 +393,486 @@ export interface paths {
         };
         /** The driver_info properties of a hardware type */
         get: operations["getDriverProperties"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inspection_rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List inspection rules */
+        get: operations["listInspectionRules"];
+        put?: never;
+        /** Create a inspection rule */
+        post: operations["createInspectionRule"];
+        /** Remove all inspection rules */
+        delete: operations["deleteInspectionRules"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/inspection_rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        /** Show a inspection rule */
+        get: operations["getInspectionRule"];
+        put?: never;
+        post?: never;
+        /** Remove a inspection rule */
+        delete: operations["deleteInspectionRule"];
+        options?: never;
+        head?: never;
+        /** Change a inspection rule */
+        patch: operations["patchInspectionRule"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/bios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The BIOS settings of a node */
+        get: operations["listBiosSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/bios/{setting}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                setting: string;
+            };
+            cookie?: never;
+        };
+        /** One BIOS setting */
+        get: operations["getBiosSetting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/firmware": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The firmware components of a node */
+        get: operations["listFirmware"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** What went wrong with a node, oldest first */
+        get: operations["listHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/history/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                entry: string;
+            };
+            cookie?: never;
+        };
+        /** One entry of the history */
+        get: operations["getHistoryEntry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/children": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The nodes inside a node */
+        get: operations["listChildren"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vifs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The virtual interfaces attached to a node */
+        get: operations["listVifs"];
+        put?: never;
+        /** Attach a virtual interface */
+        post: operations["attachVif"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vifs/{vif}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                vif: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Detach a virtual interface */
+        delete: operations["detachVif"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/raid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Say how the disks are to be grouped by the next cleaning */
+        put: operations["setRaidConfig"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/boot_mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Switch between BIOS and UEFI */
+        put: operations["setBootMode"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/secure_boot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Switch secure boot */
+        put: operations["setSecureBoot"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The console of a node */
+        get: operations["getConsole"];
+        /** Start or stop the console */
+        put: operations["setConsole"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/management/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The lamps of a node */
+        get: operations["listIndicators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/management/indicators/{indicator}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        /** The state of a lamp (name@component) */
+        get: operations["getIndicator"];
+        /** Switch a lamp */
+        put: operations["setIndicator"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vmedia": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The virtual media of a node */
+        get: operations["getVirtualMedia"];
+        put?: never;
+        /** Attach an image as virtual media */
+        post: operations["attachVirtualMedia"];
+        /** Detach virtual media */
+        delete: operations["detachVirtualMedia"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The vendor methods of a node */
+        get: operations["listVendorMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru/{method}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        /** Call a vendor method */
+        get: operations["getVendorMethod"];
+        /** Call a vendor method */
+        put: operations["putVendorMethod"];
+        /** Call a vendor method */
+        post: operations["postVendorMethod"];
+        /** Call a vendor method */
+        delete: operations["deleteVendorMethod"];
+        options?: never;
+        head?: never;
+        /** Call a vendor method */
+        patch: operations["patchVendorMethod"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** Call the vendor method that the query names */
+        get: operations["getVendorQuery"];
+        /** Call the vendor method that the query names */
+        put: operations["putVendorQuery"];
+        /** Call the vendor method that the query names */
+        post: operations["postVendorQuery"];
+        /** Call the vendor method that the query names */
+        delete: operations["deleteVendorQuery"];
+        options?: never;
+        head?: never;
+        /** Call the vendor method that the query names */
+        patch: operations["patchVendorQuery"];
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/vendor_passthru/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** The vendor methods of a hardware type */
+        get: operations["listDriverVendorMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/vendor_passthru/{method}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        /** Call a vendor method of a hardware type */
+        get: operations["getDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        put: operations["putDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        post: operations["postDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        delete: operations["deleteDriverVendorMethod"];
+        options?: never;
+        head?: never;
+        /** Call a vendor method of a hardware type */
+        patch: operations["patchDriverVendorMethod"];
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/raid/logical_disk_properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** What a logical disk may say */
+        get: operations["getRaidProperties"];
         put?: never;
         post?: never;
         delete?: never;
@@ -540,6 +1137,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/portgroups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List port groups */
+        get: operations["listPortgroups"];
+        put?: never;
+        /** Create a port group */
+        post: operations["createPortgroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portgroups/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List port groups with all fields */
+        get: operations["listPortgroupsDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/portgroups/{portgroup}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        /** Show a port group */
+        get: operations["getPortgroup"];
+        put?: never;
+        post?: never;
+        /** Remove a port group */
+        delete: operations["deletePortgroup"];
+        options?: never;
+        head?: never;
+        /** Change a port group */
+        patch: operations["patchPortgroup"];
+        trace?: never;
+    };
+    "/v1/portgroups/{portgroup}/ports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        /** The ports of a port group */
+        get: operations["listPortgroupPorts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/portgroups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The port groups of a node */
+        get: operations["listNodePortgroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/ports": {
         parameters: {
             query?: never;
@@ -616,6 +1308,187 @@ export interface paths {
         patch: operations["patchPort"];
         trace?: never;
     };
+    "/v1/runbooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runbooks */
+        get: operations["listRunbooks"];
+        put?: never;
+        /** Create a runbook */
+        post: operations["createRunbook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runbooks/{runbook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        /** Show a runbook */
+        get: operations["getRunbook"];
+        put?: never;
+        post?: never;
+        /** Remove a runbook */
+        delete: operations["deleteRunbook"];
+        options?: never;
+        head?: never;
+        /** Change a runbook */
+        patch: operations["patchRunbook"];
+        trace?: never;
+    };
+    "/v1/runbooks/{runbook}/traits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        /** The traits a runbook is for */
+        get: operations["getRunbookTraits"];
+        /** Replace the traits of a runbook */
+        put: operations["setRunbookTraits"];
+        post?: never;
+        /** Remove all traits of a runbook */
+        delete: operations["removeRunbookTraits"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/runbooks/{runbook}/traits/{trait}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+                trait: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a trait to a runbook */
+        put: operations["addRunbookTrait"];
+        post?: never;
+        /** Remove a trait of a runbook */
+        delete: operations["removeRunbookTrait"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List bearer tokens */
+        get: operations["listTokens"];
+        put?: never;
+        /** Make a bearer token; the answer is the only place where it is ever shown */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        /** Show a bearer token without its secret */
+        get: operations["getToken"];
+        put?: never;
+        post?: never;
+        /** Revoke a bearer token */
+        delete: operations["deleteToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/traits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The traits of a node */
+        get: operations["getTraits"];
+        /** Replace the traits of a node */
+        put: operations["setTraits"];
+        post?: never;
+        /** Remove all traits of a node */
+        delete: operations["removeTraits"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/traits/{trait}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                trait: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Add a trait to a node */
+        put: operations["addTrait"];
+        post?: never;
+        /** Remove a trait of a node */
+        delete: operations["removeTrait"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/shards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many nodes each shard has */
+        get: operations["listShards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/": {
         parameters: {
             query?: never;
@@ -684,6 +1557,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/volume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What there is of volumes */
+        get: operations["getVolume"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/volume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** What there is of volumes of a node */
+        get: operations["getNodeVolume"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/volume/connectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List volume connectors */
+        get: operations["listVolumeConnectors"];
+        put?: never;
+        /** Create a volume connector */
+        post: operations["createVolumeConnector"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/volume/connectors/{connector}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connector: string;
+            };
+            cookie?: never;
+        };
+        /** Show a volume connector */
+        get: operations["getVolumeConnector"];
+        put?: never;
+        post?: never;
+        /** Remove a volume connector */
+        delete: operations["deleteVolumeConnector"];
+        options?: never;
+        head?: never;
+        /** Change a volume connector */
+        patch: operations["patchVolumeConnector"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/volume/connectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The volume connectors of a node */
+        get: operations["listNodeVolumeConnectors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/volume/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List volume targets */
+        get: operations["listVolumeTargets"];
+        put?: never;
+        /** Create a volume target */
+        post: operations["createVolumeTarget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/volume/targets/{target}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: string;
+            };
+            cookie?: never;
+        };
+        /** Show a volume target */
+        get: operations["getVolumeTarget"];
+        put?: never;
+        post?: never;
+        /** Remove a volume target */
+        delete: operations["deleteVolumeTarget"];
+        options?: never;
+        head?: never;
+        /** Change a volume target */
+        patch: operations["patchVolumeTarget"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/volume/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The volume targets of a node */
+        get: operations["listNodeVolumeTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -716,6 +1744,31 @@ export interface components {
             path: string;
             value?: unknown;
         }[];
+        AllocationCreate: {
+            uuid?: string | null;
+            name?: string | null;
+            node?: string | null;
+            resource_class?: string | null;
+            candidate_nodes?: string[] | null;
+            traits?: string[] | null;
+            owner?: string | null;
+            extra?: components["schemas"]["Json"];
+        };
+        Allocation: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            name?: components["schemas"]["Text"];
+            node_uuid?: components["schemas"]["Text"];
+            resource_class?: components["schemas"]["Text"];
+            candidate_nodes?: string[];
+            traits?: string[];
+            owner?: components["schemas"]["Text"];
+            state?: components["schemas"]["Text"];
+            last_error?: components["schemas"]["Text"];
+            extra?: Record<string, never>;
+        };
         ConfigureRequest: {
             /** @description The playbook itself (YAML) */
             playbook: string;
@@ -789,6 +1842,39 @@ export interface components {
             last_seen_at: string;
             requests: number;
         };
+        ExternalEvents: {
+            events: {
+                /** @enum {string} */
+                event: "network.bind_port" | "network.unbind_port" | "network.delete_port";
+                /** Format: uuid */
+                port_id: string;
+                mac_address: string;
+                status: string;
+                /** Format: uuid */
+                device_id?: string | null;
+                /** Format: uuid */
+                "binding:host_id"?: string | null;
+                "binding:vnic_type"?: string | null;
+            }[];
+        };
+        /** @description What an action needs stands beside it, under the names of its own request: provision and power take their body, maintenance takes maintenance and reason, patch takes patch and reset_interfaces */
+        BulkRequest: {
+            /** @enum {string} */
+            action: "provision" | "power" | "maintenance" | "patch" | "delete";
+            /** @description A node range such as rack1-[01-40],-rack1-07, or a list of names and UUIDs */
+            nodes: string | string[];
+        };
+        BulkResults: {
+            action: string;
+            succeeded: number;
+            failed: number;
+            results: {
+                node: string;
+                /** @description The status that the node's own request would have had */
+                status: number;
+                fault: components["schemas"]["Text"];
+            }[];
+        };
         ChassisCreate: {
             uuid?: string | null;
             description?: string | null;
@@ -812,6 +1898,28 @@ export interface components {
             updated_at?: components["schemas"]["Time"];
             links: components["schemas"]["Links"];
         };
+        DeployTemplateCreate: {
+            uuid?: string | null;
+            name: string;
+            steps: components["schemas"]["TemplateStep"][];
+            extra?: components["schemas"]["Json"];
+        };
+        DeployTemplate: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            name?: string;
+            steps?: Record<string, never>[];
+            extra?: Record<string, never>;
+        };
+        TemplateStep: {
+            /** @enum {string} */
+            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            step: string;
+            args: Record<string, never>;
+            priority: number | string;
+        };
         Driver: {
             name?: string;
             hosts?: string[];
@@ -820,6 +1928,102 @@ export interface components {
             properties?: components["schemas"]["Links"];
         } & {
             [key: string]: string | string[] | null;
+        };
+        InspectionRuleCreate: {
+            uuid?: string | null;
+            description?: string | null;
+            /** @enum {string|null} */
+            phase?: "main" | "early" | null;
+            priority?: number;
+            sensitive?: boolean | null;
+            scope?: string | null;
+            conditions?: components["schemas"]["RuleCondition"][] | null;
+            actions: components["schemas"]["RuleAction"][];
+        };
+        InspectionRule: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            description?: components["schemas"]["Text"];
+            phase?: string;
+            priority?: number;
+            sensitive?: boolean;
+            scope?: components["schemas"]["Text"];
+            conditions?: Record<string, never>[] | null;
+            actions?: Record<string, never>[] | null;
+        };
+        RuleCondition: {
+            op: string;
+            args: unknown[] | Record<string, never>;
+            loop?: unknown[] | Record<string, never>;
+            /** @enum {string} */
+            multiple?: "any" | "all" | "first" | "last";
+        };
+        RuleAction: {
+            /** @enum {string} */
+            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
+            args: unknown[] | Record<string, never>;
+            loop?: unknown[] | Record<string, never>;
+        };
+        BiosSetting: {
+            name?: string;
+            value?: unknown;
+            attribute_type?: components["schemas"]["Text"];
+            allowable_values?: unknown[] | null;
+            lower_bound?: number | null;
+            upper_bound?: number | null;
+            min_length?: number | null;
+            max_length?: number | null;
+            read_only?: boolean | null;
+            reset_required?: boolean | null;
+            unique?: boolean | null;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        HistoryEntry: {
+            uuid: string;
+            created_at: string;
+            severity: string;
+            event: string;
+            event_type?: string;
+            conductor?: components["schemas"]["Text"];
+            user?: components["schemas"]["Text"];
+            project?: components["schemas"]["Text"];
+            state?: components["schemas"]["Text"];
+            target_provision_state?: components["schemas"]["Text"];
+            duration_seconds?: number | null;
+            links: components["schemas"]["Links"];
+        };
+        VifAttach: {
+            id: string;
+            port_uuid?: string;
+            portgroup_uuid?: string;
+        };
+        VirtualMediaAttach: {
+            /** @enum {string} */
+            device_type: "cdrom" | "disk" | "floppy";
+            image_url: string;
+            /** @enum {string} */
+            image_download_source?: "http" | "local" | "swift";
+        };
+        RaidConfig: {
+            logical_disks?: {
+                /** @enum {string} */
+                raid_level: "JBOD" | "0" | "1" | "2" | "5" | "6" | "1+0" | "5+0" | "6+0";
+                size_gb: number | "MAX";
+                volume_name?: string;
+                is_root_volume?: boolean;
+                share_physical_disks?: boolean;
+                /** @enum {string} */
+                disk_type?: "hdd" | "ssd";
+                /** @enum {string} */
+                interface_type?: "sata" | "scsi" | "sas";
+                number_of_physical_disks?: number;
+                controller?: string;
+                physical_disks?: (string | Record<string, never>)[];
+            }[];
         };
         NodeStates: {
             console_enabled: boolean;
@@ -972,6 +2176,36 @@ export interface components {
             states?: components["schemas"]["Links"];
             volume?: components["schemas"]["Links"];
         };
+        PortgroupCreate: {
+            uuid?: string | null;
+            node_uuid: string;
+            address?: string | null;
+            name?: string | null;
+            mode?: string | null;
+            properties?: components["schemas"]["Json"];
+            extra?: components["schemas"]["Json"];
+            standalone_ports_supported?: components["schemas"]["Bool"] | null;
+            physical_network?: string | null;
+            category?: string | null;
+        };
+        Portgroup: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            node_uuid?: string;
+            address?: components["schemas"]["Text"];
+            name?: components["schemas"]["Text"];
+            mode?: components["schemas"]["Text"];
+            properties?: Record<string, never>;
+            extra?: Record<string, never>;
+            internal_info?: Record<string, never>;
+            standalone_ports_supported?: boolean;
+            physical_network?: components["schemas"]["Text"];
+            category?: components["schemas"]["Text"];
+            dynamic_portgroup?: boolean;
+            ports?: components["schemas"]["Links"];
+        };
         PortCreate: {
             uuid?: string | null;
             address: string;
@@ -979,12 +2213,15 @@ export interface components {
             node_ident?: string | null;
             extra?: components["schemas"]["Json"];
             local_link_connection?: components["schemas"]["Json"];
-            pxe_enabled?: components["schemas"]["Bool"];
+            pxe_enabled?: components["schemas"]["Bool"] | null;
             portgroup_uuid?: components["schemas"]["Text"];
             physical_network?: string | null;
-            is_smartnic?: components["schemas"]["Bool"];
+            is_smartnic?: components["schemas"]["Bool"] | null;
             name?: string | null;
             description?: string | null;
+            vendor?: string | null;
+            category?: string | null;
+            available_for_dynamic_portgroup?: components["schemas"]["Bool"] | null;
         };
         Port: {
             uuid?: string;
@@ -999,9 +2236,80 @@ export interface components {
             is_smartnic?: boolean;
             name?: components["schemas"]["Text"];
             description?: components["schemas"]["Text"];
+            vendor?: components["schemas"]["Text"];
+            category?: components["schemas"]["Text"];
+            available_for_dynamic_portgroup?: boolean;
             created_at?: components["schemas"]["Time"];
             updated_at?: components["schemas"]["Time"];
             links: components["schemas"]["Links"];
+        };
+        RunbookCreate: {
+            uuid?: string | null;
+            name: string;
+            description?: string | null;
+            steps: components["schemas"]["RunbookStep"][];
+            disable_ramdisk?: boolean | null;
+            public?: boolean | null;
+            owner?: string | null;
+            extra?: components["schemas"]["Json"];
+        };
+        Runbook: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            name?: string;
+            description?: components["schemas"]["Text"];
+            steps?: Record<string, never>[];
+            traits?: string[];
+            disable_ramdisk?: boolean;
+            public?: boolean;
+            owner?: components["schemas"]["Text"];
+            extra?: Record<string, never>;
+        };
+        RunbookStep: {
+            /** @enum {string} */
+            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            step: string;
+            args?: Record<string, never>;
+            order: number | string;
+        };
+        /** @enum {string} */
+        Role: "reader" | "member" | "admin";
+        NewToken: {
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @description The project that the role holds in; null or absent: the scope of who asks */
+            project?: string | null;
+            /** @description Life in seconds; null: no end; absent: 90 days. A token made with a token ends with it at the latest */
+            expires_in?: number | null;
+        };
+        Token: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        ShownToken: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            /** @description Send it as Authorization: Bearer TOKEN */
+            token: string;
+        };
+        Traits: {
+            traits: string[];
         };
         Root: {
             name: string;
@@ -1015,6 +2323,45 @@ export interface components {
             version: components["schemas"]["Version"];
         } & {
             [key: string]: components["schemas"]["Links"];
+        };
+        VolumeConnectorCreate: {
+            uuid?: string | null;
+            node_uuid: string;
+            /** @enum {string} */
+            type: "iqn" | "ip" | "mac" | "wwnn" | "wwpn" | "port" | "portgroup";
+            connector_id: string;
+            extra?: components["schemas"]["Json"];
+        };
+        VolumeConnector: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            node_uuid?: string;
+            type?: string;
+            connector_id?: string;
+            extra?: Record<string, never>;
+        };
+        VolumeTargetCreate: {
+            uuid?: string | null;
+            node_uuid: string;
+            volume_type: string;
+            volume_id: string;
+            boot_index: number | string;
+            properties?: components["schemas"]["Json"];
+            extra?: components["schemas"]["Json"];
+        };
+        VolumeTarget: {
+            uuid?: string;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            node_uuid?: string;
+            volume_type?: string;
+            volume_id?: string;
+            boot_index?: number;
+            properties?: Record<string, never>;
+            extra?: Record<string, never>;
         };
     };
     responses: {
@@ -1041,6 +2388,27 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description An allocation */
+        Allocation: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Allocation"];
+            };
+        };
+        /** @description allocations */
+        AllocationList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    allocations: components["schemas"]["Allocation"][];
+                    next?: string;
+                };
             };
         };
         /** @description Phases */
@@ -1070,6 +2438,15 @@ export interface components {
                 "application/json": {
                     machines: components["schemas"]["UnknownMachine"][];
                 };
+            };
+        };
+        /** @description A result for each node in the order asked */
+        BulkResults: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["BulkResults"];
             };
         };
         /** @description A chassis */
@@ -1114,6 +2491,27 @@ export interface components {
                 };
             };
         };
+        /** @description A deploy template */
+        DeployTemplate: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["DeployTemplate"];
+            };
+        };
+        /** @description deploy templates */
+        DeployTemplateList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    deploy_templates: components["schemas"]["DeployTemplate"][];
+                    next?: string;
+                };
+            };
+        };
         /** @description A hardware type */
         Driver: {
             headers: {
@@ -1143,6 +2541,179 @@ export interface components {
                 "application/json": {
                     [key: string]: string;
                 };
+            };
+        };
+        /** @description A inspection rule */
+        InspectionRule: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InspectionRule"];
+            };
+        };
+        /** @description inspection rules */
+        InspectionRuleList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    inspection_rules: components["schemas"]["InspectionRule"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description Settings */
+        BiosSettings: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    bios: components["schemas"]["BiosSetting"][];
+                };
+            };
+        };
+        /** @description A setting by its name */
+        BiosSetting: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: components["schemas"]["BiosSetting"];
+                };
+            };
+        };
+        /** @description Components */
+        Firmware: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    firmware: {
+                        [key: string]: components["schemas"]["Text"];
+                    }[];
+                };
+            };
+        };
+        /** @description Entries */
+        History: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    history: components["schemas"]["HistoryEntry"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description An entry */
+        HistoryEntry: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["HistoryEntry"];
+            };
+        };
+        /** @description Nodes */
+        Children: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    children: string[];
+                    links: Record<string, never>[];
+                };
+            };
+        };
+        /** @description Virtual interfaces */
+        Vifs: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vifs: {
+                        id: string;
+                    }[];
+                };
+            };
+        };
+        /** @description The console */
+        Console: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    console_enabled: boolean;
+                    console_info: Record<string, never> | null;
+                };
+            };
+        };
+        /** @description Lamps */
+        Indicators: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    indicators: {
+                        name: string;
+                        component: string;
+                        readonly: boolean;
+                        states: string[];
+                        links: components["schemas"]["Links"];
+                    }[];
+                };
+            };
+        };
+        /** @description State */
+        IndicatorState: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    state: string;
+                };
+            };
+        };
+        /** @description Virtual media */
+        VirtualMedia: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vmedia: Record<string, never>[];
+                };
+            };
+        };
+        /** @description Methods by name */
+        VendorMethods: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: Record<string, never>;
+                };
+            };
+        };
+        /** @description What the method answers */
+        Anything: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": unknown;
             };
         };
         /** @description States */
@@ -1219,6 +2790,27 @@ export interface components {
                 };
             };
         };
+        /** @description A port group */
+        Portgroup: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Portgroup"];
+            };
+        };
+        /** @description port groups */
+        PortgroupList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    portgroups: components["schemas"]["Portgroup"][];
+                    next?: string;
+                };
+            };
+        };
         /** @description A port */
         Port: {
             headers: {
@@ -1240,6 +2832,80 @@ export interface components {
                 };
             };
         };
+        /** @description A runbook */
+        Runbook: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Runbook"];
+            };
+        };
+        /** @description runbooks */
+        RunbookList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    runbooks: components["schemas"]["Runbook"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description A token */
+        Token: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Token"];
+            };
+        };
+        /** @description The new token with its secret */
+        ShownToken: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ShownToken"];
+            };
+        };
+        /** @description Tokens */
+        TokenList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    tokens: components["schemas"]["Token"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description Traits */
+        Traits: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Traits"];
+            };
+        };
+        /** @description Shards */
+        Shards: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    shards: {
+                        name: components["schemas"]["Text"];
+                        count: number;
+                    }[];
+                };
+            };
+        };
         /** @description Versions */
         Root: {
             headers: {
@@ -1256,6 +2922,61 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["V1"];
+            };
+        };
+        /** @description Where volumes are */
+        Volume: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    connectors: components["schemas"]["Links"];
+                    targets: components["schemas"]["Links"];
+                    links: components["schemas"]["Links"];
+                };
+            };
+        };
+        /** @description A volume connector */
+        VolumeConnector: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["VolumeConnector"];
+            };
+        };
+        /** @description volume connectors */
+        VolumeConnectorList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    connectors: components["schemas"]["VolumeConnector"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description A volume target */
+        VolumeTarget: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["VolumeTarget"];
+            };
+        };
+        /** @description volume targets */
+        VolumeTargetList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    targets: components["schemas"]["VolumeTarget"][];
+                    next?: string;
+                };
             };
         };
     };
@@ -1282,6 +3003,127 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listAllocations: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                node?: string;
+                resource_class?: string;
+                state?: string;
+                owner?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["AllocationList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createAllocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllocationCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Allocation"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getAllocation: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                allocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Allocation"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteAllocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                allocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchAllocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                allocation: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["Allocation"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getNodeAllocation: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Allocation"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteNodeAllocation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
     getTimeline: {
         parameters: {
             query?: {
@@ -1386,6 +3228,23 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    postEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExternalEvents"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
     listUnknownMachines: {
         parameters: {
             query?: never;
@@ -1396,6 +3255,23 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UnknownMachines"];
+            default: components["responses"]["Error"];
+        };
+    };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["BulkResults"];
             default: components["responses"]["Error"];
         };
     };
@@ -1562,6 +3438,90 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listDeployTemplates: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DeployTemplateList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createDeployTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeployTemplateCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["DeployTemplate"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDeployTemplate: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DeployTemplate"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDeployTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDeployTemplate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                template: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["DeployTemplate"];
+            default: components["responses"]["Error"];
+        };
+    };
     listDrivers: {
         parameters: {
             query?: {
@@ -1611,6 +3571,830 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listInspectionRules: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["InspectionRuleList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createInspectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InspectionRuleCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["InspectionRule"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteInspectionRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getInspectionRule: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["InspectionRule"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteInspectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchInspectionRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["InspectionRule"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listBiosSettings: {
+        parameters: {
+            query?: {
+                detail?: components["schemas"]["Bool"];
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["BiosSettings"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getBiosSetting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                setting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["BiosSetting"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listFirmware: {
+        parameters: {
+            query?: {
+                detail?: components["schemas"]["Bool"];
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Firmware"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listHistory: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["History"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getHistoryEntry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["HistoryEntry"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChildren: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Children"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVifs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Vifs"];
+            default: components["responses"]["Error"];
+        };
+    };
+    attachVif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VifAttach"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    detachVif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                vif: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setRaidConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RaidConfig"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setBootMode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    target: string;
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setSecureBoot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    target: components["schemas"]["Bool"];
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Console"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    enabled: components["schemas"]["Bool"];
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listIndicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Indicators"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getIndicator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["IndicatorState"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setIndicator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    state: string;
+                };
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVirtualMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VirtualMedia"];
+            default: components["responses"]["Error"];
+        };
+    };
+    attachVirtualMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VirtualMediaAttach"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    detachVirtualMedia: {
+        parameters: {
+            query?: {
+                device_types?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVendorMethods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VendorMethods"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listDriverVendorMethods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VendorMethods"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getRaidProperties: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DriverProperties"];
+            default: components["responses"]["Error"];
+        };
+    };
     getNodeStates: {
         parameters: {
             query?: never;
@@ -1643,6 +4427,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -1663,6 +4448,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -1980,6 +4766,171 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listPortgroups: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+                address?: string;
+                shard?: string;
+                conductor_groups?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createPortgroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortgroupCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Portgroup"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listPortgroupsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+                address?: string;
+                shard?: string;
+                conductor_groups?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getPortgroup: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Portgroup"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deletePortgroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchPortgroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["Portgroup"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listPortgroupPorts: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+                address?: string;
+                shard?: string;
+                conductor_groups?: string;
+            };
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodePortgroups: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+                address?: string;
+                shard?: string;
+                conductor_groups?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
+            default: components["responses"]["Error"];
+        };
+    };
     listNodePorts: {
         parameters: {
             query?: {
@@ -2016,7 +4967,9 @@ export interface operations {
                 node_uuid?: string;
                 address?: string;
                 portgroup?: string;
+                shard?: string;
                 description_contains?: string;
+                conductor_groups?: string;
             };
             header?: never;
             path?: never;
@@ -2058,7 +5011,9 @@ export interface operations {
                 node_uuid?: string;
                 address?: string;
                 portgroup?: string;
+                shard?: string;
                 description_contains?: string;
+                conductor_groups?: string;
             };
             header?: never;
             path?: never;
@@ -2117,6 +5072,337 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listRunbooks: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["RunbookList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createRunbook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunbookCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Runbook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getRunbook: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Runbook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteRunbook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchRunbook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["Runbook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getRunbookTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Traits"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setRunbookTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Traits"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    removeRunbookTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    addRunbookTrait: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+                trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    removeRunbookTrait: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                runbook: string;
+                trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["TokenList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: components["responses"]["ShownToken"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Token"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Traits"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Traits"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    removeTraits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    addTrait: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    removeTrait: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listShards: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Shards"];
+            default: components["responses"]["Error"];
+        };
+    };
     getRoot: {
         parameters: {
             query?: never;
@@ -2164,6 +5450,253 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Text"];
+        };
+    };
+    getVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Volume"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getNodeVolume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Volume"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVolumeConnectors: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeConnectorList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createVolumeConnector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolumeConnectorCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["VolumeConnector"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVolumeConnector: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                connector: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeConnector"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVolumeConnector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connector: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVolumeConnector: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connector: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["VolumeConnector"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodeVolumeConnectors: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeConnectorList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVolumeTargets: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeTargetList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createVolumeTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VolumeTargetCreate"];
+            };
+        };
+        responses: {
+            201: components["responses"]["VolumeTarget"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVolumeTarget: {
+        parameters: {
+            query?: {
+                fields?: components["parameters"]["fields"];
+            };
+            header?: never;
+            path: {
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeTarget"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVolumeTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVolumeTarget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["VolumeTarget"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodeVolumeTargets: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                fields?: components["parameters"]["fields"];
+                detail?: components["parameters"]["detail"];
+                node?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VolumeTargetList"];
+            default: components["responses"]["Error"];
         };
     };
 }

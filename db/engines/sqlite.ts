@@ -6,10 +6,11 @@ import Database from 'better-sqlite3';
 import { knex } from '../statements/knex.ts';
 import { migrate } from '../migrations/index.ts';
 import type { Db, Repositories } from '../repositories.ts';
+import type { ConductorCache } from '../resources/context.ts';
 import { createRepositories } from '../resources/index.ts';
 import { createCipher } from '../secrets.ts';
 import { bind } from '../statements/statement.ts';
-import type { Compiled, Params, Row, Sql, Statement } from '../statements/statement.ts';
+import type { Compiled, Params, Row, Sql, Statement, Value } from '../statements/statement.ts';
 import { createBell } from './bell.ts';
 import type { OpenOptions } from './options.ts';
 import { createSqliteWriter } from './sqlite-writer.ts';
@@ -31,6 +32,8 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
   const readConnection = inMemory ? writeConnection : new Database(file, { readonly: true, timeout: BUSY_TIMEOUT_MS });
   const write = prepared(writeConnection, clock);
   const read = inMemory ? write : prepared(readConnection, clock);
+  // The data directory is locked: all that is written of conductors is written here.
+  const conductorCache: ConductorCache = { nowMs: () => clock.nowMs(), known: undefined };
   const insideWrite = new AsyncLocalStorage<string>();
   let closed = false;
 
@@ -52,6 +55,12 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
       while (inMemory && writer.busy) await writer.busy;
       return read.all(statement, params);
     },
+    async values(statement, params) {
+      refuseInside('db.read');
+      if (statement.compile('sqlite').writes) throw new Error('db.read does not write: use db.write');
+      while (inMemory && writer.busy) await writer.busy;
+      return read.values(statement, params);
+    },
     async run() {
       throw new Error('db.read does not write: use db.write');
     },
@@ -59,10 +68,11 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
 
   return {
     engine: 'sqlite',
-    read: createRepositories({ sql: readSql, cipher, fenceCheck, onEvent() {} }),
+    read: createRepositories({ sql: readSql, cipher, fenceCheck, onEvent() {}, conductorCache }),
     async write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T> {
       refuseInside('db.write');
       let hasEvents = false;
+      let hasConductors = false;
       const value = await writer.write(async () => {
         let isOver = false;
         const guard = () => {
@@ -74,18 +84,29 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
             guard();
             return write.all(statement, params);
           },
+          async values(statement, params) {
+            guard();
+            return write.values(statement, params);
+          },
           async run(statement, params) {
             guard();
             return write.run(statement, params);
           },
         };
-        const tx = createRepositories({ sql, cipher, fenceCheck, onEvent: () => void (hasEvents = true) });
+        const tx = createRepositories({
+          sql,
+          cipher,
+          fenceCheck,
+          onEvent: () => void (hasEvents = true),
+          onConductors: () => void (hasConductors = true),
+        });
         try {
           return await insideWrite.run(name, () => fn(tx));
         } finally {
           isOver = true;
         }
       });
+      if (hasConductors) conductorCache.known = undefined;
       if (hasEvents) bell.ring();
       return value;
     },
@@ -103,22 +124,29 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
 
 /** Statements prepared once per connection. */
 function prepared(connection: Connection, clock: Clock) {
-  const known = new WeakMap<Compiled, Database.Statement>();
+  const objects = new WeakMap<Compiled, Database.Statement>();
+  const lists = new WeakMap<Compiled, Database.Statement>();
   const nowMs = () => Math.floor(clock.nowMs());
-  const prepare = (statement: Statement): [Database.Statement, Compiled] => {
-    const compiled = statement.compile('sqlite');
+  const prepare = (known: typeof objects, compiled: Compiled): Database.Statement => {
     let found = known.get(compiled);
-    if (!found) known.set(compiled, (found = connection.prepare(compiled.text)));
-    return [found, compiled];
+    if (!found) {
+      found = connection.prepare(compiled.text);
+      known.set(compiled, known === lists ? found.raw() : found);
+    }
+    return found;
   };
   return {
     all(statement: Statement, params: Params = {}): Row[] {
-      const [found, compiled] = prepare(statement);
-      return found.all(...bind(compiled, params, nowMs)) as Row[];
+      const compiled = statement.compile('sqlite');
+      return prepare(objects, compiled).all(...bind(compiled, params, nowMs)) as Row[];
+    },
+    values(statement: Statement, params: Params = {}): Value[][] {
+      const compiled = statement.compile('sqlite');
+      return prepare(lists, compiled).all(...bind(compiled, params, nowMs)) as Value[][];
     },
     run(statement: Statement, params: Params = {}): number {
-      const [found, compiled] = prepare(statement);
-      return found.run(...bind(compiled, params, nowMs)).changes;
+      const compiled = statement.compile('sqlite');
+      return prepare(objects, compiled).run(...bind(compiled, params, nowMs)).changes;
     },
   };
 }

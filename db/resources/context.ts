@@ -1,6 +1,6 @@
 /** What every repository is made with. */
 import { ServiceError } from '@bessemer/core';
-import type { NodeId } from '@bessemer/core';
+import type { ConductorSession, NodeId } from '@bessemer/core';
 import type { Cipher } from '../secrets.ts';
 import { first, param, statement } from '../statements/statement.ts';
 import type { Row, Sql } from '../statements/statement.ts';
@@ -12,6 +12,16 @@ export interface Context {
   readonly fenceCheck: boolean;
   /** An event was appended in this transaction. */
   onEvent(): void;
+  /** Sessions of conductors were written in this transaction. */
+  onConductors?(): void;
+  /** What was read of the conductors last: only where every write comes through this process. */
+  readonly conductorCache?: ConductorCache;
+}
+
+/** Conductors are read with every request and written every few seconds. */
+export interface ConductorCache {
+  readonly nowMs: () => number;
+  known: { readonly sessions: Array<ConductorSession & { alive: boolean }>; readonly untilMs: number } | undefined;
 }
 
 const lockLease = statement((b) =>

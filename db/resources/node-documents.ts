@@ -1,4 +1,4 @@
-/** What is fat and read one at a time: the config drive and the inventory, in tables of their own. */
+/** What is fat and read one at a time: config drive, inventory, BIOS and firmware, in tables of their own. */
 import type { NodeId } from '@bessemer/core';
 import type { NodeRepository } from '../repositories.ts';
 import { first, param, statement } from '../statements/statement.ts';
@@ -29,7 +29,21 @@ const getInventory = statement((b) =>
   b.knex('node_inventories').where('node_uuid', param('uuid')).select('inventory', 'plugin_data'),
 );
 
-type Documents = Pick<NodeRepository, 'setConfigDrive' | 'getConfigDrive' | 'setInventory' | 'getInventory'>;
+const putDocument = statement((b) =>
+  b
+    .knex('node_documents')
+    .insert({ node_uuid: param('uuid'), kind: param('kind'), document: param('document') })
+    .onConflict(['node_uuid', 'kind'])
+    .merge(['document']),
+);
+const ofKind = { node_uuid: param('uuid'), kind: param('kind') };
+const dropDocument = statement((b) => b.knex('node_documents').where(ofKind).delete());
+const getDocument = statement((b) => b.knex('node_documents').where(ofKind).select('document'));
+
+type Documents = Pick<
+  NodeRepository,
+  'setConfigDrive' | 'getConfigDrive' | 'setInventory' | 'getInventory' | 'setDocument' | 'getDocument'
+>;
 
 export function createNodeDocuments({ sql, cipher }: Context): Documents {
   const write = async (uuid: NodeId, work: () => Promise<number>): Promise<void> => {
@@ -64,6 +78,16 @@ export function createNodeDocuments({ sql, cipher }: Context): Documents {
       const row = await first(sql, getInventory, { uuid });
       if (!row) return null;
       return { inventory: JSON.parse(String(row['inventory'])), pluginData: JSON.parse(String(row['plugin_data'])) };
+    },
+    setDocument: (uuid, kind, value) =>
+      write(uuid, () =>
+        value === null
+          ? sql.run(dropDocument, { uuid, kind })
+          : sql.run(putDocument, { uuid, kind, document: JSON.stringify(value) }),
+      ),
+    async getDocument(uuid, kind) {
+      const row = await first(sql, getDocument, { uuid, kind });
+      return row ? JSON.parse(String(row['document'])) : null;
     },
   };
 }

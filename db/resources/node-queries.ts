@@ -95,12 +95,15 @@ export function nodeConditions(filter: NodeFilter): Conditions {
       value: filter.conductorGroup.toLowerCase(),
       apply: (query) => query.whereRaw('lower(n.conductor_group) = ?', [param('conductorGroup')]),
     });
-  if (filter.project !== undefined)
+  for (const name of ['project', 'visibleTo'] as const) {
+    const project = filter[name];
+    if (project === undefined) continue;
     rules.push({
-      shape: 'project',
-      value: filter.project,
-      apply: (query) => query.where((q) => q.where('n.owner', param('project')).orWhere('n.lessee', param('project'))),
+      shape: name,
+      value: project,
+      apply: (query) => query.where((q) => q.where('n.owner', param(name)).orWhere('n.lessee', param(name))),
     });
+  }
   if (filter.descriptionContains !== undefined)
     rules.push({
       shape: 'descriptionContains',

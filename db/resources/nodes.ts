@@ -1,12 +1,12 @@
 /** Nodes. */
 import { isUuid, ServiceError } from '@bessemer/core';
 import type { InterfaceKind, Node, NodeId, Reservation, SessionId } from '@bessemer/core';
-import type { NodePatch, NodeRepository, NodeRow } from '../repositories.ts';
+import type { NodeFilter, NodePatch, NodeRepository, Page } from '../repositories.ts';
 import { fromRow, INTERFACE_COLUMNS, NODE_COLUMNS, toColumns } from '../rows.ts';
 import { maskSealed } from '../secrets.ts';
 import { planPage } from '../statements/paging.ts';
 import { first, param, statement, statementFamily } from '../statements/statement.ts';
-import type { Row, Value } from '../statements/statement.ts';
+import type { Builder, Row, Value } from '../statements/statement.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../statements/violations.ts';
 import { nodeNotFound, requireFence } from './context.ts';
 import type { Context } from './context.ts';
@@ -25,6 +25,9 @@ const findConflict = statement((b) =>
     .orWhere('instance_uuid', param('instance_uuid'))
     .select('uuid', 'name', 'instance_uuid'),
 );
+const countByShard = statement((b) =>
+  b.knex('nodes').select('shard').count('* as found').groupBy('shard').orderBy('found', 'desc').orderBy('shard'),
+);
 const deleteNode = statement((b) => b.knex('nodes').where('uuid', param('uuid')).delete());
 const insertLease = statement((b) => b.knex('node_leases').insert({ node_uuid: param('uuid') }));
 const insertPower = statement((b) =>
@@ -38,8 +41,7 @@ const inserts = statementFamily();
 const updates = statementFamily();
 const powerUpdates = statementFamily();
 const lists = statementFamily();
-
-const SEALED_COLUMNS = Object.keys(NODE_COLUMNS).filter((name) => NODE_COLUMNS[name]!.kind === 'sealed');
+const valuesByIdent = statementFamily();
 
 /** What a column holds when a new node does not say. */
 const DEFAULTS: NodePatch = {
@@ -130,6 +132,20 @@ export function createNodeRepository(context: Context): NodeRepository {
   const noChassis = (uuid: Value | undefined): ServiceError =>
     new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${uuid} could not be found.`);
 
+  const valuesOf = async (wanted: ColumnSet, filter: NodeFilter, page: Page): Promise<Value[][]> => {
+    const conditions = nodeConditions(filter);
+    const paging = await planPage(sql, page, PAGED);
+    const query = lists(`${wanted.shape} ${conditions.shape} | ${paging.shape}`, (b) => {
+      const q = selectColumns(b, wanted, [...conditions.columns, SORTABLE[page.sortKey ?? ''] ?? 'n.id']);
+      conditions.apply(q, b);
+      paging.apply(q, b);
+      return { query: q, limit: 'limit' };
+    });
+    const rows = await sql.values(query, { ...conditions.params, ...paging.params });
+    if (wanted.sealed.length > 0) for (const values of rows) withoutSecrets(values, wanted);
+    return rows;
+  };
+
   return {
     get,
     async create({ uuid, provisionState = 'enroll', ...patch }) {
@@ -177,28 +193,25 @@ export function createNodeRepository(context: Context): NodeRepository {
     },
 
     async listRows(columns, filter, page) {
-      for (const column of columns)
-        if (!Object.hasOwn(SELECTABLE, column))
-          throw new ServiceError('INVALID_PARAMETER', `A node has no field "${column}".`);
-      const wanted = [...new Set(columns)].toSorted();
-      const conditions = nodeConditions(filter);
-      const paging = await planPage(sql, page, PAGED);
-      const query = lists(`${wanted.join()} ${conditions.shape} | ${paging.shape}`, (b) => {
-        const selected = wanted.map((name) => SELECTABLE[name]!);
-        const sortColumn = SORTABLE[page.sortKey ?? ''] ?? 'n.id';
-        const q = fromNodes(b, [...selected, ...conditions.columns, sortColumn]);
-        q.select(Object.fromEntries(wanted.map((name) => [name, SELECTABLE[name]!])));
-        conditions.apply(q, b);
-        paging.apply(q, b);
-        return { query: q, limit: 'limit' };
+      const wanted = columnSet([...new Set(columns)]);
+      return (await valuesOf(wanted, filter, page)).map((values) =>
+        Object.fromEntries(wanted.names.map((name, i) => [name, values[i]!])),
+      );
+    },
+    listValues: async (columns, filter, page) => valuesOf(columnSet(columns), filter, page),
+
+    async findValues(columns, ident, filter = {}) {
+      const wanted = columnSet(columns);
+      const conditions = nodeConditions({ ...filter, includeChildren: true });
+      const byUuid = isUuid(ident);
+      const query = valuesByIdent(`${wanted.shape} ${byUuid} ${conditions.shape}`, (b) => {
+        const q = selectColumns(b, wanted, conditions.columns);
+        conditions.apply(q.where(byUuid ? 'n.uuid' : 'n.name', param('ident')), b);
+        return q;
       });
-      const rows: NodeRow[] = await sql.all(query, { ...conditions.params, ...paging.params });
-      const sealed = SEALED_COLUMNS.filter((name) => wanted.includes(name));
-      if (sealed.length === 0) return rows;
-      return rows.map((row) => ({
-        ...row,
-        ...Object.fromEntries(sealed.map((name) => [name, maskSealed(String(row[name]))])),
-      }));
+      const params = { ...conditions.params, ident: byUuid ? ident.toLowerCase() : ident };
+      const [values] = await sql.values(query, params);
+      return values && withoutSecrets(values, wanted);
     },
 
     async count(filter) {
@@ -211,6 +224,11 @@ export function createNodeRepository(context: Context): NodeRepository {
       return Number((await first(sql, query, conditions.params))?.['found'] ?? 0);
     },
 
+    async countByShard() {
+      const rows = await sql.all(countByShard);
+      return rows.map((row) => ({ name: row['shard'] as string | null, count: Number(row['found']) }));
+    },
+
     async update(uuid, patch, fence) {
       if (fence !== undefined) await requireFence(context, uuid, fence);
       const { wide, power } = split(uuid, patch);
@@ -221,7 +239,7 @@ export function createNodeRepository(context: Context): NodeRepository {
           b
             .knex('nodes')
             .where('uuid', param('uuid'))
-            .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() }),
+            .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
         );
         try {
           if ((await sql.run(update, { ...wide, uuid })) === 0) throw nodeNotFound(uuid);
@@ -250,6 +268,44 @@ export function createNodeRepository(context: Context): NodeRepository {
     ...createProvisioning(context, mustGet),
     ...createNodeDocuments(context),
   };
+}
+
+/** Columns that are asked for together. */
+interface ColumnSet {
+  readonly names: readonly string[];
+  readonly shape: string;
+  /** Where sealed values are. */
+  readonly sealed: readonly number[];
+}
+/** Callers ask with the same arrays again and again. */
+const columnSets = new WeakMap<readonly string[], ColumnSet>();
+
+/** @throws ServiceError INVALID_PARAMETER for a name that is none. */
+function columnSet(names: readonly string[]): ColumnSet {
+  const known = columnSets.get(names);
+  if (known) return known;
+  for (const column of names)
+    if (!Object.hasOwn(SELECTABLE, column))
+      throw new ServiceError('INVALID_PARAMETER', `A node has no field "${column}".`);
+  const sealed = names.flatMap((name, i) => (NODE_COLUMNS[name]?.kind === 'sealed' ? [i] : []));
+  const made = { names, shape: names.join(), sealed };
+  columnSets.set(names, made);
+  return made;
+}
+
+/** The columns of a set in its order, from the tables that they and `more` are in. Each once: engines give rows as objects too. */
+function selectColumns(b: Builder, { names }: ColumnSet, more: readonly string[]): ReturnType<typeof fromNodes> {
+  const query = fromNodes(b, [...names.map((name) => SELECTABLE[name]!), ...more]);
+  return query.select(names.map((name) => b.knex.ref(SELECTABLE[name]!).as(name)));
+}
+
+/** Sealed values masked in place: the driver made the list for this one answer. */
+function withoutSecrets(values: Value[], { sealed }: ColumnSet): Value[] {
+  for (const i of sealed) {
+    const text = String(values[i]);
+    if (text.includes('"v1:')) values[i] = maskSealed(text);
+  }
+  return values;
 }
 
 const PAGED = {

@@ -48,7 +48,7 @@ export function describeOthers(make: MakeDb): void {
       const node = await addNode(t.db);
       await addPort(node, 'aa:bb:cc:00:00:01');
       const other = await addPort(node, 'aa:bb:cc:00:00:02');
-      expect(await codeOf(addPort(node, 'AA:BB:CC:00:00:01'))).toBe('PORT_ALREADY_EXISTS');
+      expect(await codeOf(addPort(node, 'AA:BB:CC:00:00:01'))).toBe('ALREADY_EXISTS');
       const move = t.db.write('test', (tx) => tx.ports.update(other.uuid, { address: 'aa:bb:cc:00:00:01' }));
       await expect(move).rejects.toThrow(/MAC address aa:bb:cc:00:00:01 already exists/);
       expect(await codeOf(addPort(node, 'nonsense'))).toBe('INVALID_PARAMETER');
@@ -81,8 +81,8 @@ export function describeOthers(make: MakeDb): void {
       const uuid = newChassisId();
       const made = await db.write('test', (tx) => tx.chassis.create({ uuid, description: 'd', extra: { a: 1 } }));
       expect(await db.read.chassis.find(uuid)).toEqual(made);
-      expect(await db.read.chassis.list({ limit: 5 })).toEqual([made]);
-      expect(await codeOf(db.write('test', (tx) => tx.chassis.create({ uuid })))).toBe('CHASSIS_ALREADY_EXISTS');
+      expect(await db.read.chassis.list({}, { limit: 5 })).toEqual([made]);
+      expect(await codeOf(db.write('test', (tx) => tx.chassis.create({ uuid })))).toBe('ALREADY_EXISTS');
       expect((await db.write('test', (tx) => tx.chassis.update(uuid, { description: null }))).description).toBeNull();
       const node = await addNode(db, { chassisUuid: uuid });
       expect(await codeOf(db.write('test', (tx) => tx.chassis.remove(uuid)))).toBe('CHASSIS_NOT_EMPTY');

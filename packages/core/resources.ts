@@ -1,5 +1,5 @@
 /** The resources as the domain sees them: camelCase here, snake_case only in the database and on the wire. Times are ms since the epoch. */
-import type { ChassisId, NetworkId, NodeId, PortId, RunId, SessionId } from './ids.ts';
+import type { ChassisId, NetworkId, NodeId, RunId, SessionId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { ProvisionState, StableState } from './provision-states.ts';
 
@@ -88,25 +88,6 @@ export interface Reservation {
   readonly conductor: string;
   readonly purpose: string;
   readonly fence: number;
-}
-
-export interface Port {
-  readonly uuid: PortId;
-  readonly nodeUuid: NodeId;
-  /** MAC address, lower case with colons. Unique. */
-  readonly address: string;
-  readonly networkUuid: NetworkId | null;
-  readonly name: string | null;
-  readonly description: string | null;
-  readonly extra: JsonObject;
-  readonly internalInfo: JsonObject;
-  readonly localLinkConnection: JsonObject;
-  readonly pxeEnabled: boolean;
-  readonly physicalNetwork: string | null;
-  readonly isSmartnic: boolean;
-  readonly portgroupUuid: string | null;
-  readonly createdAt: number;
-  readonly updatedAt: number | null;
 }
 
 export interface Chassis {

@@ -16,12 +16,15 @@ export function conductorFor(
   node: { readonly uuid: string; readonly driver: string; readonly conductorGroup: string },
   conductors: readonly PlacedConductor[],
 ): string | undefined {
+  const group = node.conductorGroup.toLowerCase();
+  const candidates = conductors.filter(
+    (c) => c.alive && c.conductorGroup.toLowerCase() === group && c.drivers.some((d) => d.name === node.driver),
+  );
+  if (candidates.length <= 1) return candidates[0]?.hostname;
   let best: { hostname: string; score: string } | undefined;
-  for (const c of conductors) {
-    if (!c.alive || c.conductorGroup.toLowerCase() !== node.conductorGroup.toLowerCase()) continue;
-    if (!c.drivers.some((d) => d.name === node.driver)) continue;
-    const score = createHash('sha256').update(`${c.hostname}|${node.uuid}`).digest('hex');
-    if (!best || score > best.score) best = { hostname: c.hostname, score };
+  for (const { hostname } of candidates) {
+    const score = createHash('sha256').update(`${hostname}|${node.uuid}`).digest('hex');
+    if (!best || score > best.score) best = { hostname, score };
   }
   return best?.hostname;
 }

@@ -1,20 +1,26 @@
-/** The HTTP edge: Koa carries requests to the operation that the specification names, and answers in Ironic's form. */
+/** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { Readable } from 'node:stream';
-import { ServiceError } from '@bessemer/core';
-import Koa from 'koa';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { checkLocalCaller, type Authenticator } from './auth.ts';
+import { clientAddress } from './access/address.ts';
+import { auditOf } from './access/audit.ts';
+import type { Authenticator } from './access/authenticator.ts';
+import { authorize, createViews } from './access/gate.ts';
+import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
+import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
+import { createPerformer } from './perform.ts';
 import type { ApiServices, Reply } from './request.ts';
 
 export interface ApiOptions extends ApiServices {
   readonly authenticator: Authenticator;
+  /** Addresses whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
   /** Told of every answer that breaks the specification: tests fail on it. Without it, answers are not checked. */
   readonly onResponseProblem?: (problem: string) => void;
 }
@@ -30,6 +36,14 @@ export interface Api {
 /** A request id that a client sent along, else one of ours. */
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
+
+/** What most clients ask for, and what no parser can trip over. */
+const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
+const UNVERSIONED =
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+
+/** Who asks for what everybody may: the service's own documents. */
+const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
@@ -52,10 +66,20 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
   });
   const stopping = new AbortController();
+  const { perform } = createPerformer(options, HANDLERS);
+  const viewOf = createViews(options.db);
 
-  async function answer(ctx: Koa.Context, requestId: string): Promise<{ operation: string; reply: Reply }> {
+  /** Aborted when the client goes away, or the service stops. */
+  function signalOf(response: ServerResponse): AbortSignal {
+    const gone = new AbortController();
+    if (response.closed) gone.abort();
+    else response.once('close', () => gone.abort());
+    return AbortSignal.any([gone.signal, stopping.signal]);
+  }
+
+  async function answer(ctx: Exchange, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
-    const path = /^\/(nodes|ports|chassis|drivers|conductors)(\/|$)/.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
+    const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
       ctx.get(VERSION_HEADERS.version) || undefined,
       ctx.get('OpenStack-API-Version') || undefined,
@@ -74,7 +98,17 @@ export function createApi(options: ApiOptions): Api {
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
-    if (!operation.isPublic) await options.authenticator.check(ctx.get('Authorization') || undefined);
+    const address = clientAddress(ctx.req.socket.remoteAddress, ctx.get('X-Forwarded-For'), options.trustedProxies);
+    const identity = operation.isPublic
+      ? NOBODY
+      : await options.authenticator.check({
+          authorization: ctx.get('Authorization') || undefined,
+          authToken: ctx.get('X-Auth-Token') || undefined,
+          address,
+        });
+    const db = viewOf(identity);
+    const query = new URLSearchParams(ctx.querystring);
+    await authorize({ operation, params, query }, identity, db);
     if (minor < operation.since)
       throw new ServiceError(
         'NOT_FOUND',
@@ -82,14 +116,19 @@ export function createApi(options: ApiOptions): Api {
       );
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
-    const query = new URLSearchParams(ctx.querystring);
     checkQuery(operation, query, minor);
     const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
     checkBody(operation, body);
-    const gone = new AbortController();
-    ctx.res.once('close', () => gone.abort());
+    if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
+    const scoped: ApiServices = db === options.db ? options : { ...options, db };
+    const isAudited = options.config.audit && options.authenticator.strategy !== 'noauth';
+    const audit = isAudited
+      ? auditOf({ operation, params, query, body }, identity, { requestId, address }, scoped)
+      : undefined;
     const handler = HANDLERS[operation.operationId as OperationId];
-    const reply = await handler(
+    let signal: AbortSignal | undefined;
+    const reply = await perform(
+      handler,
       {
         operation,
         params,
@@ -99,53 +138,61 @@ export function createApi(options: ApiOptions): Api {
         // Clients send one id along with all requests of an operation, and the bus answers a repeated id with its first answer:
         // "off" and "on" of one operation are two calls.
         requestId: `${requestId}/${random.uuid()}`,
-        base: options.config.public_endpoint.replace(/\/$/, '') || `${ctx.protocol}://${ctx.host || 'localhost'}`,
+        base: options.config.public_endpoint.replace(/\/$/, '') || `http://${ctx.host || 'localhost'}`,
         header: (name) => ctx.get(name) || undefined,
-        signal: AbortSignal.any([gone.signal, stopping.signal]),
+        identity,
+        authorize: (asked) => authorize(asked, identity, db),
+        // Streams alone look at it, and a signal for every request costs more than many a request.
+        get signal() {
+          return (signal ??= signalOf(ctx.res));
+        },
       },
-      options,
+      audit?.services ?? scoped,
     );
-    if (options.onResponseProblem && !reply.stream) {
-      const text = typeof reply.body === 'object' ? JSON.stringify(reply.body) : reply.body;
+    await audit?.done(reply);
+    if (options.onResponseProblem && !reply.stream && reply.status !== 304) {
+      const text = reply.bytes
+        ? new TextDecoder().decode(reply.bytes)
+        : typeof reply.body === 'object'
+          ? JSON.stringify(reply.body)
+          : reply.body;
       const problem = responseProblem(operation, reply.status, text);
       if (problem) options.onResponseProblem(problem);
     }
     return { operation: operation.operationId, reply };
   }
 
-  function send(ctx: Koa.Context, reply: Reply): void {
-    ctx.status = reply.status;
+  function send(ctx: Exchange, reply: Reply): void {
     for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
     if (reply.stream) {
       streams.inc();
       ctx.res.once('close', () => streams.dec());
       ctx.req.socket.setNoDelay(true);
-      ctx.flushHeaders();
-      ctx.body = Readable.from(reply.stream);
+      ctx.send(reply.status, reply.stream);
+    } else if (reply.bytes) {
+      ctx.set('Content-Type', 'application/json');
+      ctx.send(reply.status, reply.bytes);
     } else if (typeof reply.body === 'object') {
       ctx.set('Content-Type', 'application/json');
-      ctx.body = JSON.stringify(reply.body);
-    } else if (reply.body === undefined) {
-      ctx.body = null;
-      ctx.status = reply.status;
-      ctx.remove('Content-Type');
-    } else ctx.body = reply.body;
+      ctx.send(reply.status, JSON.stringify(reply.body));
+    } else ctx.send(reply.status, reply.body);
   }
 
-  const app = new Koa();
-  app.use(async (ctx) => {
+  async function handle(ctx: Exchange): Promise<void> {
     const requestId = requestIdOf(ctx.get('X-OpenStack-Request-Id') || undefined, `req-${random.uuid()}`);
     const startedMs = clock.monotonicMs();
     let operation = 'none';
+    let status: number;
     ctx.set(VERSION_HEADERS.min, `1.${MIN_MINOR}`);
     ctx.set(VERSION_HEADERS.max, `1.${MAX_MINOR}`);
     ctx.set('OpenStack-Request-Id', requestId);
     try {
       const result = await answer(ctx, requestId);
       operation = result.operation;
+      status = result.reply.status;
       send(ctx, result.reply);
     } catch (error) {
-      const { status, body } = errorReply(error, requestId, (unknown) =>
+      const fault = errorReply(error, requestId, (unknown) =>
         log.error('request failed', {
           requestId,
           method: ctx.method,
@@ -153,35 +200,37 @@ export function createApi(options: ApiOptions): Api {
           error: unknown instanceof Error ? unknown.stack : String(unknown),
         }),
       );
+      status = fault.status;
       if (status >= 500) failures.inc();
       if (status === 503) ctx.set('Retry-After', '1');
-      if (status === 401) ctx.set('WWW-Authenticate', 'Basic realm="Baremetal API"');
-      ctx.status = status;
+      if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
+      if (status === 429 && isServiceError(error)) ctx.set('Retry-After', String(error.context['retryAfterS'] ?? 1));
       ctx.set('Content-Type', 'application/json');
-      ctx.body = body;
+      // Headers that had gone out already cannot be taken back.
+      if (ctx.res.headersSent) ctx.res.destroy();
+      else ctx.send(status, fault.body);
     }
-    seconds.observe({ operation, status: String(ctx.status) }, (clock.monotonicMs() - startedMs) / 1000);
-  });
-  // What reaches this point broke while it was sent: a client that left is no error.
-  app.on('error', (error: NodeJS.ErrnoException) => {
+    seconds.observe({ operation, status: String(status) }, (clock.monotonicMs() - startedMs) / 1000);
+  }
+  /** What breaks while it is sent: a client that left is no error. */
+  const onBreak = (error: NodeJS.ErrnoException) => {
     if (!['EPIPE', 'ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'].includes(error.code ?? ''))
       log.warn('answer not sent', { error: error.message });
-  });
+  };
 
   let server: Server | undefined;
   return {
     metrics,
     async start(address, port) {
-      const handle = app.callback();
       server = createServer((request, response) => {
-        // A malformed URL must not reach Koa's parser as an exception.
-        if (!URL.canParse(request.url ?? '', 'http://x')) {
+        // A malformed URL must not reach a parser that throws.
+        if (!PLAIN_URL.test(request.url ?? '') && !URL.canParse(request.url ?? '', 'http://x')) {
           response
             .writeHead(400, { 'Content-Type': 'application/json' })
             .end(errorBody(400, 'The request path is malformed.'));
           return;
         }
-        void handle(request, response);
+        void handle(createExchange(request, response, onBreak));
       });
       server.keepAliveTimeout = 65_000;
       server.listen(port, address);

@@ -6,6 +6,7 @@ import type { IpmiClient } from '@bessemer/ipmi';
 import type { Clock, Log, Random, Timer } from '@bessemer/ports';
 import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
 import { createAcceptor, type Acceptor } from './accept.ts';
+import { createAllocator } from './allocations.ts';
 import { createAgentArguments, exitIdOf } from './agent-arguments.ts';
 import { createAgentGateway, type AgentGateway } from './agent-gateway.ts';
 import { agentSegmentOf, createAgentPhase } from './agent-phase.ts';
@@ -77,6 +78,7 @@ interface Life {
 /** How long after a lost session another one is tried. */
 const REBIRTH_PAUSE_MS = 1_000;
 const PURGE_INTERVAL_MS = 600_000;
+const ALLOCATION_SWEEP_MS = 30_000;
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 const SESSIONS_KEPT_MS = 30 * 24 * 3_600_000;
 
@@ -96,6 +98,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       },
     });
   const descriptions = registry.descriptions();
+  const allocator = createAllocator({ db, clock, random, log });
   let life: Life | undefined;
   let server: RpcServer | undefined;
   let rebirth: Timer | undefined;
@@ -232,8 +235,9 @@ export function createConductor(deps: ConductorDeps): Conductor {
         {
           name: 'power-sync',
           intervalMs: config.conductor.power_sync_interval_ms,
-          run: createPowerSync({ db, log, session, drivers: registry }),
+          run: createPowerSync({ db, log, session, drivers: registry, config: config.conductor }),
         },
+        { name: 'allocations', intervalMs: ALLOCATION_SWEEP_MS, run: allocator.sweep },
         { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
       ],
       { clock, random, log },
@@ -260,6 +264,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     await db.write('purge', async (tx) => {
       await tx.events.purge(config.database.events_kept);
       await tx.requests.purge(clock.nowMs() - REQUESTS_KEPT_MS);
+      await tx.idempotency.purge(REQUESTS_KEPT_MS);
       await tx.boots.purgeTokens(clock.nowMs());
       await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);
     });
@@ -289,10 +294,12 @@ export function createConductor(deps: ConductorDeps): Conductor {
     session: () => alive().session,
     acceptor: () => alive().acceptor,
     retry: () => alive().retry,
+    allocator,
     drivers: registry,
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,
     nowMs: () => clock.nowMs(),
+    runLifeMs: config.conductor.deploy_timeout_ms,
     wake,
     onEnded: onEndedFromOutside,
   });

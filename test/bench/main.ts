@@ -8,6 +8,7 @@ import type { Benchmark, BenchResult } from './result.ts';
 
 /** Loaded only when it is run: each needs its own peers. */
 const BENCHMARKS: Readonly<Record<string, () => Promise<unknown>>> = {
+  api: () => import('./api.ts'),
   cli: () => import('./cli.ts'),
   deploy: () => import('./deploy.ts'),
   executor: () => import('./executor.ts'),
@@ -63,7 +64,8 @@ if (name === undefined || name === 'list' || name === '--help') {
   const table = printTable(result.table);
   const folder = new URL('./results/', import.meta.url).pathname;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(`${folder}${name}-${at.slice(0, 10)}.txt`, `${table}\n\n${result.method}\n\n${json}\n`);
+  if (!result.isTrial)
+    writeFileSync(`${folder}${name}-${at.slice(0, 10)}.txt`, `${table}\n\n${result.method}\n\n${json}\n`);
   console.log(`${table}\n\n${result.method}\n`);
   console.log(json);
 }

@@ -8,6 +8,8 @@ export interface BenchResult {
   /** How it was measured, in a few sentences. */
   readonly method: string;
   readonly versions: Readonly<Record<string, string>>;
+  /** A short or partial run: shown, not kept. */
+  readonly isTrial?: boolean;
 }
 
 export interface Benchmark {

@@ -1,19 +1,30 @@
 /** Every operation of the specification and its handler: one without the other does not compile. */
 import type { operations } from '@bessemer/api-spec/types';
 import type { Handler } from '../request.ts';
+import * as allocations from './allocations.ts';
+import { bulk } from './bulk.ts';
 import * as chassis from './chassis.ts';
 import * as drivers from './drivers.ts';
-import { streamEvents } from './events.ts';
+import { postEvents, streamEvents } from './events.ts';
 import { getTimeline, getWhy, listUnknownMachines } from './insight.ts';
+import * as devices from './node-devices.ts';
+import * as facts from './node-facts.ts';
 import * as states from './node-states.ts';
+import * as vifs from './node-vifs.ts';
 import * as nodes from './nodes.ts';
+import * as plans from './plans.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
+import * as tokens from './tokens.ts';
+import * as traits from './traits.ts';
+import * as volume from './volume.ts';
 
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
 const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
+const { driverNotFound: _noDriver, ...driverHandlers } = drivers;
+const { checkTrait: _check, ...traitHandlers } = traits;
 
 export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getRoot,
@@ -21,11 +32,21 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getHealth,
   ...nodeHandlers,
   ...states,
+  ...devices,
+  ...facts,
+  ...vifs,
   ...ports,
   ...chassis,
-  ...drivers,
+  ...volume,
+  ...plans,
+  ...allocations,
+  ...traitHandlers,
+  ...driverHandlers,
   getTimeline,
   getWhy,
   listUnknownMachines,
+  postEvents,
   streamEvents,
+  bulk,
+  ...tokens,
 };

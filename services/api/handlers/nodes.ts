@@ -11,16 +11,37 @@ import {
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
-import type { NodeFilter } from '@bessemer/db';
+import type { NodeFilter, NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
-import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
-import { collection } from '../views/links.ts';
+import {
+  type ApiRequest,
+  type ApiServices,
+  created,
+  type Handler,
+  noContent,
+  ok,
+  okBytes,
+  okText,
+  type Reply,
+} from '../request.ts';
+import { nextText } from '../views/links.ts';
 import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
+import { createNodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, nodePatchFrom } from './node-input.ts';
+
+/** There are few microversions. */
+function memoised<T>(make: (minor: number) => T): (minor: number) => T {
+  const made = new Map<number, T>();
+  return (minor) => {
+    let found = made.get(minor);
+    if (found === undefined) made.set(minor, (found = make(minor)));
+    return found;
+  };
+}
 
 export const nodeNotFound = (ident: string) => new ServiceError('NODE_NOT_FOUND', `Node ${ident} could not be found.`);
 
@@ -37,6 +58,22 @@ export async function findNode(
   return node;
 }
 
+/** The values of these columns as they lie in the database. @throws NODE_NOT_FOUND. */
+async function findNodeValues(
+  request: Pick<ApiRequest, 'minor'>,
+  ident: string,
+  services: ApiServices,
+  columns: readonly string[],
+): Promise<NodeValues> {
+  const byUuid = isUuid(ident);
+  const row =
+    byUuid || request.minor >= 5
+      ? await services.db.read.nodes.findValues(columns, byUuid ? ident.toLowerCase() : ident)
+      : undefined;
+  if (!row) throw nodeNotFound(ident);
+  return row;
+}
+
 function viewContext(request: ApiRequest, conductors: Conductors): NodeViewContext {
   return {
     base: request.base,
@@ -46,7 +83,7 @@ function viewContext(request: ApiRequest, conductors: Conductors): NodeViewConte
   };
 }
 
-const fullFields = (minor: number) => NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire);
+const fullFields = memoised((minor) => NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire));
 
 async function showFull(request: ApiRequest, services: ApiServices, node: Node): Promise<JsonObject> {
   return nodeView(node, fullFields(request.minor), true, viewContext(request, await readConductors(services)));
@@ -99,17 +136,21 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   const sortKey = page.sortKey;
   if (sortKey && (NODE_FIELD.get(sortKey)?.since ?? 1) > minor)
     throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  const conductors = await readConductors(services);
-  const context = viewContext(request, conductors);
-  const wantedConductor = textParameter(query, 'conductor');
-  const nodes = (await services.db.read.nodes.list(await filterOf(request, services), page)).filter(
-    (node) => wantedConductor === undefined || context.conductorOf(node) === wantedConductor,
-  );
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
-  const items = nodes.map((node) => nodeView(node, fields, isFull, context));
+  const wantedConductor = textParameter(query, 'conductor');
+  const writer = createNodeWriter(fields, {
+    isFull,
+    minor,
+    base: request.base,
+    conductors: await readConductors(services),
+    isHostAsked: wantedConductor !== undefined,
+  });
+  const found = await services.db.read.nodes.listValues(writer.columns, await filterOf(request, services), page);
+  const rows = wantedConductor === undefined ? found : found.filter((row) => writer.hostOf(row) === wantedConductor);
   // A look-up by instance is no page: Ironic answers it without `next`.
-  const marker = query.has('instance_uuid') ? undefined : nodes.at(-1)?.uuid;
-  return ok(collection('nodes', items, { base: request.base, path, limit: page.limit, query, marker }));
+  const last = query.has('instance_uuid') ? undefined : rows.at(-1);
+  const options = { base: request.base, path, limit: page.limit, query, marker: last && writer.uuidOf(last) };
+  return okBytes(writer.writeAll(rows, '{"nodes":[', `]${nextText(rows.length, options)}}`));
 }
 
 export const listNodes: Handler = (request, services) => listReply(request, services, false, 'nodes');
@@ -118,10 +159,11 @@ export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
 
 export const getNode: Handler = async (request, services) => {
-  const node = await findNode(request, request.params['node']!, services);
-  if (!request.query.has('fields')) return ok(await showFull(request, services, node));
-  const { fields } = fieldsOf(request.query, false, nodeFieldTable, request.minor);
-  return ok(nodeView(node, fields, false, viewContext(request, await readConductors(services))));
+  const isFull = !request.query.has('fields');
+  const { minor, base } = request;
+  const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
+  const writer = createNodeWriter(fields, { isFull, minor, base, conductors: await readConductors(services) });
+  return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
 };
 
 export const createNode: Handler = async (request, services) => {

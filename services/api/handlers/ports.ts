@@ -1,207 +1,243 @@
-/** Ports: a NIC's MAC address and the node it belongs to. */
-import { asPortId, isUuid, type JsonObject, normalizeMac, type Port, ServiceError } from '@bessemer/core';
-import type { PortFilter, PortPatch } from '@bessemer/db';
-import { applyPatch, type PatchOperation } from '../http/patch.ts';
-import { fieldsOf, pageOf, strictBoolean, textParameter } from '../http/query.ts';
-import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
-import { collection } from '../views/links.ts';
-import { portFieldTable, portView } from '../views/small.ts';
-import { findNode } from './nodes.ts';
+/** Ports and port groups: a NIC's MAC address, the node it belongs to, and which ports are bonded. */
+import { type Json, type Port, type Portgroup, ServiceError } from '@bessemer/core';
+import type { PortFilter, PortgroupFilter, Repositories } from '@bessemer/db';
+import { textParameter } from '../http/query.ts';
+import type { ApiRequest, ApiServices, Handler } from '../request.ts';
+import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
+import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resources/resource.ts';
 
-const SORT_KEYS = [
-  'uuid',
-  'address',
-  'node_uuid',
-  'created_at',
-  'updated_at',
-  'name',
-  'pxe_enabled',
-  'physical_network',
-];
-const WRITABLE = [
-  'address',
-  'node_uuid',
-  'extra',
-  'local_link_connection',
-  'pxe_enabled',
-  'portgroup_uuid',
-  'physical_network',
-  'is_smartnic',
-  'name',
-  'description',
-];
 const CONNECTIVITY = ['local_link_connection', 'pxe_enabled', 'physical_network', 'portgroup_uuid'];
 const CONNECTIVITY_STATES = ['enroll', 'inspecting', 'inspect wait', 'manageable'];
+const ENROLLING_STATES = ['available', ...CONNECTIVITY_STATES];
+const PORTGROUP_NAME = /^[A-Za-z0-9._~-]+$/;
 
-const fullFields = (minor: number) => portFieldTable.all.filter((f) => portFieldTable.since(f) <= minor);
 const portNotFound = (ident: string) => new ServiceError('PORT_NOT_FOUND', `Port ${ident} could not be found.`);
+const portgroupNotFound = (ident: string) =>
+  new ServiceError('PORTGROUP_NOT_FOUND', `Portgroup ${ident} could not be found.`);
+const splitList = (query: URLSearchParams, name: string) => textParameter(query, name)?.split(',');
 
-async function findPort(ident: string, services: ApiServices): Promise<Port> {
-  const port = await services.db.read.ports.find(normalizeMac(ident) ?? ident);
-  if (!port) throw portNotFound(ident);
-  return port;
-}
-
-function macOf(value: unknown): string {
-  const mac = normalizeMac(String(value));
-  if (!mac)
+/** Shard and conductor group of the node, as both resources filter by them. */
+function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?: string[] } {
+  const shards = splitList(request.query, 'shard');
+  const conductorGroups = splitList(request.query, 'conductor_groups');
+  const others = ['node', 'node_uuid', 'address', 'portgroup'].filter((name) => request.query.has(name));
+  if (conductorGroups && (others.length > 0 || request.params['node']))
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Expected valid MAC address for address: ${String(value).slice(0, 60)}`,
+      'Filtering by conductor_groups cannot be combined with node_ident, portgroup_ident, or node address filters.',
     );
-  return mac;
+  if (shards && others.some((name) => name !== 'address'))
+    throw new ServiceError('INVALID_PARAMETER', 'Only one of the filters node, portgroup and shard can be used.');
+  return { ...(shards ? { shards } : {}), ...(conductorGroups ? { conductorGroups } : {}) };
 }
 
-async function patchFrom(body: JsonObject, request: ApiRequest, services: ApiServices): Promise<PortPatch> {
-  const patch: Record<string, unknown> = {};
-  for (const [wire, value] of Object.entries(body)) {
-    if (portFieldTable.since(wire) > request.minor) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-    if (wire === 'address') patch['address'] = macOf(value);
-    else if (wire === 'node_uuid' || wire === 'node_ident')
-      patch['nodeUuid'] = await nodeUuidOf(value, request, services);
-    else if (wire === 'extra') patch['extra'] = value ?? {};
-    else if (wire === 'local_link_connection') patch['localLinkConnection'] = value ?? {};
-    else if (wire === 'pxe_enabled') patch['pxeEnabled'] = value === null ? true : strictBoolean(wire, value);
-    else if (wire === 'is_smartnic') patch['isSmartnic'] = value === null ? false : strictBoolean(wire, value);
-    else if (wire === 'physical_network') patch['physicalNetwork'] = value;
-    else if (wire === 'name') patch['name'] = value;
-    else if (wire === 'description') patch['description'] = value;
-    else if (wire === 'portgroup_uuid' && value !== null)
-      throw new ServiceError('INVALID_PARAMETER', `Portgroup ${String(value)} could not be found.`);
+const portField = fieldsFor<Port>();
+const ports = createResource<Port, PortFilter>({
+  collection: 'ports',
+  path: 'ports',
+  param: 'port',
+  notFound: portNotFound,
+  repository: (tx) => tx.ports,
+  summary: ['uuid', 'address'],
+  fields: [
+    ...commonFields<Port>(1),
+    portField('address', 1, 'mac', 'address'),
+    portField('available_for_dynamic_portgroup', 111, 'boolean', 'availableForDynamicPortgroup', { otherwise: true }),
+    portField('category', 101, 'text', 'category'),
+    portField('description', 97, 'text', 'description'),
+    portField('extra', 1, 'json', 'extra'),
+    portField('internal_info', 18, 'json', 'internalInfo', { writable: 'never' }),
+    portField('is_smartnic', 53, 'boolean', 'isSmartnic'),
+    portField('local_link_connection', 19, 'json', 'localLinkConnection'),
+    portField('name', 88, 'text', 'name'),
+    portField('node_uuid', 1, 'text', 'nodeUuid'),
+    portField('physical_network', 34, 'text', 'physicalNetwork'),
+    portField('portgroup_uuid', 24, 'text', 'portgroupUuid'),
+    portField('pxe_enabled', 19, 'boolean', 'pxeEnabled', { otherwise: true }),
+    portField('vendor', 100, 'text', 'vendor'),
+  ],
+  async filterOf(request, services) {
+    const { query, params } = request;
+    const address = textParameter(query, 'address');
+    const group = params['portgroup'] ?? textParameter(query, 'portgroup');
+    const contains = textParameter(query, 'description_contains');
+    return {
+      ...(await nodeFilter(request, services)),
+      ...placeFilter(request),
+      ...(address === undefined ? {} : { address: macOf('address', address) }),
+      ...(group === undefined ? {} : { portgroupUuid: (await portgroups.find(group, services)).uuid }),
+      ...(contains === undefined ? {} : { descriptionContains: contains }),
+    };
+  },
+  async parse(wire, value, request, services) {
+    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
+    if (wire === 'portgroup_uuid' && value !== null) return portgroupNamedIn(value, services);
+    if (wire === 'local_link_connection') return localLink(value, request);
+    return undefined;
+  },
+  check(port) {
+    if (port.isSmartnic && port.localLinkConnection && Object.keys(port.localLinkConnection).length > 0)
+      for (const name of ['port_id', 'hostname'])
+        if (port.localLinkConnection[name] === undefined)
+          throw new ServiceError(
+            'INVALID_PARAMETER',
+            `The local_link_connection of a Smart NIC port needs port_id and hostname: ${name} is missing.`,
+          );
+  },
+  mayWrite: (tx, { found, patch, touched }) => mayWritePort(tx, found, patch, touched),
+  mayRemove: async (tx, port) => {
+    const node = await freeNode(tx, port.nodeUuid);
+    if (node && port.internalInfo['tenant_vif_port_id'] && !node.maintenance)
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Cannot delete the port ${port.uuid} as it is bound to VIF ${String(port.internalInfo['tenant_vif_port_id'])}: detach the VIF first.`,
+      );
+  },
+});
+
+async function mayWritePort(
+  tx: Repositories,
+  found: Port | undefined,
+  patch: Partial<Port>,
+  touched: ReadonlySet<string>,
+): Promise<void> {
+  const nodeUuid = patch.nodeUuid ?? found?.nodeUuid;
+  if (patch.portgroupUuid) {
+    const group = await tx.portgroups.find(patch.portgroupUuid);
+    if (group && group.nodeUuid !== nodeUuid)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Port can not be added to portgroup ${group.uuid} because the portgroup belongs to another node, ${group.nodeUuid}.`,
+      );
   }
-  return patch as PortPatch;
-}
-
-async function nodeUuidOf(value: unknown, request: ApiRequest, services: ApiServices): Promise<string> {
-  try {
-    return (await findNode(request, String(value), services)).uuid;
-  } catch (error) {
-    // A reference in a body that leads nowhere is the body's fault.
-    if (error instanceof ServiceError && error.code === 'NODE_NOT_FOUND')
-      throw new ServiceError('INVALID_PARAMETER', error.publicMessage);
-    throw error;
+  if (!found) {
+    if (nodeUuid) await freeNode(tx, nodeUuid);
+    return;
   }
+  for (const uuid of new Set([found.nodeUuid, nodeUuid ?? found.nodeUuid])) {
+    await freeNode(tx, uuid);
+    // A port is how a machine is known when it boots: moved now, another machine would get this node's image.
+    if ((touched.has('address') || touched.has('node_uuid')) && (await tx.runs.current(uuid)))
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Port ${found.uuid} can not get another address or node while work is under way on node ${uuid}: wait until it ends, or abort it.`,
+      );
+  }
+  const node = await tx.nodes.get(found.nodeUuid);
+  const isConnectivity = [...touched].some((name) => CONNECTIVITY.includes(name));
+  if (node && isConnectivity && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Port ${found.uuid} can not have any connectivity attributes (portgroup_id, local_link_connection, physical_network, pxe_enabled) updated unless node ${node.uuid} is in a enroll, inspecting, inspect wait, manageable state or in maintenance mode. The current state is ${node.provisionState}.`,
+    );
 }
 
-async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
-  const { query, minor } = request;
-  const { fields } = fieldsOf(query, isDetail, portFieldTable, minor);
-  const page = pageOf(query, services.config.max_limit, SORT_KEYS);
-  const node = request.params['node'] ?? textParameter(query, 'node') ?? textParameter(query, 'node_uuid');
-  const address = textParameter(query, 'address');
-  const contains = textParameter(query, 'description_contains');
-  const filter: PortFilter = {
-    ...(node === undefined ? {} : { nodeUuid: (await findNode(request, node, services)).uuid }),
-    ...(address === undefined ? {} : { address: macOf(address) }),
-    ...(contains === undefined ? {} : { descriptionContains: contains }),
-  };
-  const ports = query.has('portgroup') ? [] : await services.db.read.ports.list(filter, page);
-  const items = ports.map((port) => portView(port, fields, request.base));
-  return ok(
-    collection('ports', items, { base: request.base, path, limit: page.limit, query, marker: ports.at(-1)?.uuid }),
-  );
+async function portgroupNamedIn(value: Json, services: ApiServices): Promise<string> {
+  const uuid = uuidOf('portgroup_uuid', value);
+  const group = await services.db.read.portgroups.find(uuid);
+  if (!group) throw new ServiceError('INVALID_PARAMETER', `Portgroup ${uuid} could not be found.`);
+  return group.uuid;
 }
 
-export const listPorts: Handler = (request, services) => listReply(request, services, false, 'ports');
-export const listPortsDetail: Handler = (request, services) => listReply(request, services, true, 'ports/detail');
-export const listNodePorts: Handler = (request, services) =>
-  listReply(request, services, false, `nodes/${request.params['node']}/ports`);
-
-export const getPort: Handler = async (request, services) => {
-  const port = await findPort(request.params['port']!, services);
-  const fields = request.query.has('fields')
-    ? fieldsOf(request.query, false, portFieldTable, request.minor).fields
-    : fullFields(request.minor);
-  return ok(portView(port, fields, request.base));
-};
-
-export const createPort: Handler = async (request, services) => {
-  const body = request.body as JsonObject;
-  const node = body['node_uuid'] ?? body['node_ident'];
-  if (node === undefined || node === null)
-    throw new ServiceError('MISSING_PARAMETER', "Schema error for port: 'node_uuid' is a required property");
-  if (body['node_ident'] !== undefined && request.minor < 94)
+/** switch_id in canonical form; network_type is known from 1.64 on. */
+function localLink(value: Json, request: ApiRequest): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return {};
+  if (value['network_type'] !== undefined && request.minor < 64)
     throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  const uuid = body['uuid'] ?? services.random.uuid();
-  if (typeof uuid !== 'string' || !isUuid(uuid))
-    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
-  const patch = await patchFrom(body, request, services);
-  const port = await services.db.write('create port', (tx) =>
-    tx.ports.create({ ...patch, uuid: asPortId(uuid), nodeUuid: patch.nodeUuid!, address: patch.address! }),
-  );
-  return created(portView(port, fullFields(request.minor), request.base), `${request.base}/v1/ports/${port.uuid}`);
+  return value;
+}
+
+export const listPorts = ports.list;
+export const listPortsDetail = ports.listDetail;
+export const getPort = ports.get;
+export const patchPort = ports.patch;
+export const deletePort = ports.remove;
+export const listNodePorts: Handler = (request, services) =>
+  ports.listAt(request, services, `nodes/${request.params['node']}/ports`);
+export const listPortgroupPorts: Handler = (request, services) =>
+  ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports`);
+
+/** A port names its node by `node_uuid`, or by `node_ident` (uuid or name) from 1.94 on. */
+export const createPort: Handler = (request, services) => {
+  const { node_ident: ident, ...body } = request.body as Record<string, Json>;
+  if (ident !== undefined && request.minor < 94) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const node = body['node_uuid'] ?? ident;
+  if (node === undefined || node === null)
+    throw new ServiceError('INVALID_PARAMETER', "Schema error for port: 'node_uuid' is a required property");
+  if (ident !== undefined && body['node_uuid'] !== undefined)
+    throw new ServiceError('INVALID_PARAMETER', 'Schema error for port: give node_uuid or node_ident, not both');
+  return ports.create({ ...request, body: { ...body, node_uuid: node } }, services);
 };
 
-const nodeLocked = (node: { readonly uuid: string }, host: string): ServiceError =>
-  new ServiceError(
-    'NODE_LOCKED',
-    `Node ${node.uuid} is locked by host ${host}, please retry after the current operation is completed.`,
-  );
-
-export const patchPort: Handler = async (request, services) => {
-  const operations = request.body as unknown as PatchOperation[];
-  const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  const bad = [...touched].find((name) => !WRITABLE.includes(name));
-  if (bad !== undefined)
-    throw new ServiceError(
-      'INVALID_PARAMETER',
-      `Cannot patch /${bad}. Only the following can be updated: ${WRITABLE.join(', ')}`,
-    );
-  const found = await findPort(request.params['port']!, services);
-  const document: JsonObject = {
-    address: found.address,
-    node_uuid: found.nodeUuid,
-    extra: found.extra,
-    local_link_connection: found.localLinkConnection,
-    pxe_enabled: found.pxeEnabled,
-    portgroup_uuid: found.portgroupUuid,
-    physical_network: found.physicalNetwork,
-    is_smartnic: found.isSmartnic,
-    name: found.name,
-    description: found.description,
-  };
-  const after = applyPatch(document, operations, request.minor);
-  for (const name of touched) if (!Object.hasOwn(after, name)) after[name] = null;
-  if (after['address'] === null)
-    throw new ServiceError('INVALID_PARAMETER', "Couldn't apply patch: address is mandatory");
-  const patch = await patchFrom(
-    Object.fromEntries([...touched].map((name) => [name, after[name]!])),
-    request,
-    services,
-  );
-  const port = await services.db.write('patch port', async (tx) => {
-    const node = await tx.nodes.get(found.nodeUuid);
-    for (const nodeUuid of new Set([found.nodeUuid, patch.nodeUuid ?? found.nodeUuid])) {
-      const concerned = await tx.nodes.get(nodeUuid);
-      if (concerned?.reservation) throw nodeLocked(concerned, concerned.reservation.conductor);
-      // A port is how a machine is known when it boots: moved now, another machine would get this node's image.
-      if ((touched.has('address') || touched.has('node_uuid')) && (await tx.runs.current(nodeUuid)))
-        throw new ServiceError(
-          'INVALID_STATE',
-          `Port ${found.uuid} can not get another address or node while work is under way on node ${nodeUuid}: wait until it ends, or abort it.`,
-        );
-    }
+const groupField = fieldsFor<Portgroup>();
+const portgroups = createResource<Portgroup, PortgroupFilter>({
+  collection: 'portgroups',
+  path: 'portgroups',
+  param: 'portgroup',
+  notFound: portgroupNotFound,
+  repository: (tx) => tx.portgroups,
+  summary: ['uuid', 'address', 'name'],
+  below: [['ports', 24]],
+  fields: [
+    ...commonFields<Portgroup>(23),
+    groupField('address', 23, 'mac', 'address'),
+    groupField('category', 103, 'text', 'category'),
+    groupField('dynamic_portgroup', 111, 'boolean', 'dynamicPortgroup', { writable: 'never' }),
+    groupField('extra', 23, 'json', 'extra'),
+    groupField('internal_info', 23, 'json', 'internalInfo', { writable: 'never' }),
+    groupField('mode', 26, 'text', 'mode'),
+    groupField('name', 23, 'text', 'name'),
+    groupField('node_uuid', 23, 'text', 'nodeUuid'),
+    groupField('physical_network', 102, 'text', 'physicalNetwork'),
+    groupField('properties', 26, 'json', 'properties'),
+    groupField('standalone_ports_supported', 23, 'boolean', 'standalonePortsSupported', { otherwise: true }),
+  ],
+  async filterOf(request, services) {
+    const address = textParameter(request.query, 'address');
+    return {
+      ...(await nodeFilter(request, services)),
+      ...placeFilter(request),
+      ...(address === undefined ? {} : { address: macOf('address', address) }),
+    };
+  },
+  async parse(wire, value, request, services) {
+    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
+    if (wire === 'mode' && value === null) return 'active-backup';
+    if (wire === 'name' && value !== null && !PORTGROUP_NAME.test(String(value)))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Cannot ${request.operation.method === 'POST' ? 'create portgroup with' : 'update portgroup with'} invalid name '${String(value)}'`,
+      );
+    return undefined;
+  },
+  async mayWrite(tx, { found, patch, touched }) {
+    if (!found) return;
+    const node = await freeNode(tx, found.nodeUuid);
+    if (patch.nodeUuid && patch.nodeUuid !== found.nodeUuid) await freeNode(tx, patch.nodeUuid);
+    if (touched.has('node_uuid') && (await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Portgroup ${found.uuid} can not be associated with another node because it has ports associated with it: move or delete them first.`,
+      );
     if (
       node &&
-      [...touched].some((n) => CONNECTIVITY.includes(n)) &&
+      touched.has('standalone_ports_supported') &&
       !node.maintenance &&
-      !CONNECTIVITY_STATES.includes(node.provisionState)
+      !ENROLLING_STATES.includes(node.provisionState)
     )
       throw new ServiceError(
         'INVALID_STATE',
-        `Port ${found.uuid} can not have any connectivity attributes (portgroup_id, local_link_connection, physical_network, pxe_enabled) updated unless node ${node.uuid} is in a enroll, inspecting, inspect wait, manageable state or in maintenance mode. The current state is ${node.provisionState}.`,
+        `Portgroup ${found.uuid} can not be updated while node ${node.uuid} is in state ${node.provisionState}: that is possible in enroll, inspecting, manageable, available or in maintenance mode.`,
       );
-    return tx.ports.update(found.uuid, patch);
-  });
-  return ok(portView(port, fullFields(request.minor), request.base));
-};
+  },
+  mayRemove: async (tx, group) => void (await freeNode(tx, group.nodeUuid)),
+});
 
-export const deletePort: Handler = async (request, services) => {
-  const port = await findPort(request.params['port']!, services);
-  await services.db.write('delete port', async (tx) => {
-    const node = await tx.nodes.get(port.nodeUuid);
-    if (node?.reservation) throw nodeLocked(node, node.reservation.conductor);
-    await tx.ports.remove(port.uuid);
-  });
-  return noContent;
-};
+export const listPortgroups = portgroups.list;
+export const listPortgroupsDetail = portgroups.listDetail;
+export const getPortgroup = portgroups.get;
+export const createPortgroup = portgroups.create;
+export const patchPortgroup = portgroups.patch;
+export const deletePortgroup = portgroups.remove;
+export const listNodePortgroups: Handler = (request, services) =>
+  portgroups.listAt(request, services, `nodes/${request.params['node']}/portgroups`);

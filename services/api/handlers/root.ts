@@ -18,8 +18,15 @@ const RESOURCES: ReadonlyArray<readonly [name: string, since: number]> = [
   ['nodes', 1],
   ['ports', 1],
   ['drivers', 1],
+  ['portgroups', 23],
+  ['volume', 32],
   ['conductors', 49],
+  ['allocations', 52],
   ['events', 54],
+  ['deploy_templates', 55],
+  ['shards', 82],
+  ['runbooks', 92],
+  ['inspection_rules', 96],
 ];
 
 export const getRoot: Handler = async ({ base }) =>

@@ -1,6 +1,6 @@
 /** Finds the operation of the specification that a request means, and checks what it sends against it. */
 import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
-import { type Json, ServiceError } from '@bessemer/core';
+import { type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
 
@@ -102,9 +102,36 @@ export function checkBody(operation: OperationSpec, body: Json | undefined): voi
   throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
 }
 
+type Parameter = OperationSpec['parameters'][number];
+const parameterTables = new WeakMap<OperationSpec, ReadonlyMap<string, Parameter>>();
+
+function queryParameters(operation: OperationSpec): ReadonlyMap<string, Parameter> {
+  let found = parameterTables.get(operation);
+  if (!found) {
+    found = new Map(operation.parameters.filter((p) => p.in === 'query').map((p) => [p.name, p]));
+    parameterTables.set(operation, found);
+  }
+  return found;
+}
+
+/**
+ * Checks what a patch made of an item against what may be created: a patch can break nothing that a POST could not.
+ * Fields of the creation alone (uuid) may be missing. @throws ServiceError INVALID_PARAMETER.
+ */
+export function checkDocument(patch: OperationSpec, document: JsonObject): void {
+  const create = OPERATIONS.find(
+    (o) => o.method === 'POST' && patch.path.startsWith(`${o.path}/{`) && o.bodySchema !== undefined,
+  );
+  if (!create?.bodySchema) return;
+  const validate = validator(create.bodySchema);
+  if (!validate(document))
+    throw new ServiceError('INVALID_PARAMETER', `Schema error for patch: ${sentence(validate.errors?.[0])}`);
+}
+
 /** Checks query parameters: unknown ones are 400, those of a later microversion 406. */
 export function checkQuery(operation: OperationSpec, query: URLSearchParams, minor: number): void {
-  const known = new Map(operation.parameters.filter((p) => p.in === 'query').map((p) => [p.name, p]));
+  if (query.size === 0) return;
+  const known = queryParameters(operation);
   const unexpected = [...new Set(query.keys())].filter((name) => !known.has(name));
   if (unexpected.length > 0)
     throw new ServiceError(

@@ -1,5 +1,6 @@
 /** A node as the wire shows it at a microversion. */
 import { formatTime, isJsonObject, type Json, type JsonObject, type Node, type ProvisionState } from '@bessemer/core';
+import { isSecretField } from '@bessemer/db';
 import { linksTo } from './links.ts';
 import { NODE_FIELD, NODE_SUBRESOURCES } from './node-fields.ts';
 
@@ -9,7 +10,7 @@ const SECRET_NAME = /(password|passphrase|secret|token|_key$|auth_protocol_key|p
 /** A copy with every value under a secret's name masked, at any depth. */
 export function maskSecrets(value: JsonObject): JsonObject {
   const mask = (name: string, v: Json): Json => {
-    if (SECRET_NAME.test(name) && v !== null && v !== '') return MASK;
+    if ((SECRET_NAME.test(name) || isSecretField(name)) && v !== null && v !== '') return MASK;
     if (Array.isArray(v)) return v.map((item) => mask('', item));
     return isJsonObject(v) ? maskSecrets(v) : v;
   };
@@ -17,10 +18,10 @@ export function maskSecrets(value: JsonObject): JsonObject {
 }
 
 /** instance_info as shown: secrets, a config drive and image URLs with credentials are masked. */
-function maskInstanceInfo(value: JsonObject): JsonObject {
+export function maskInstanceInfo(value: JsonObject): JsonObject {
   const shown = maskSecrets(value);
   for (const name of ['configdrive', 'image_url'])
-    if (Object.hasOwn(shown, name) && shown[name] !== null) shown[name] = MASK;
+    if (Object.hasOwn(shown, name) && shown[name] !== null && shown[name] !== '') shown[name] = MASK;
   return shown;
 }
 

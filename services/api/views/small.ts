@@ -1,33 +1,10 @@
-/** Ports, chassis, drivers and conductors on the wire. */
-import type { Chassis, ConductorSession, DriverDescription, JsonObject, Port } from '@bessemer/core';
+/** Drivers and conductors on the wire. */
+import type { ConductorSession, DriverDescription, JsonObject } from '@bessemer/core';
 import { formatTime, INTERFACE_KINDS } from '@bessemer/core';
 import { linksTo } from './links.ts';
 
 type Row<T> = readonly [wire: string, since: number, read: (item: T) => JsonObject[string]];
 
-const PORT_ROWS: ReadonlyArray<Row<Port>> = [
-  ['uuid', 1, (p) => p.uuid],
-  ['created_at', 1, (p) => formatTime(p.createdAt)],
-  ['updated_at', 1, (p) => formatTime(p.updatedAt)],
-  ['address', 1, (p) => p.address],
-  ['extra', 1, (p) => p.extra],
-  ['internal_info', 18, (p) => p.internalInfo],
-  ['is_smartnic', 53, (p) => p.isSmartnic],
-  ['local_link_connection', 19, (p) => p.localLinkConnection],
-  ['name', 88, (p) => p.name],
-  ['description', 97, (p) => p.description],
-  ['node_uuid', 1, (p) => p.nodeUuid],
-  ['physical_network', 34, (p) => p.physicalNetwork],
-  ['portgroup_uuid', 24, (p) => p.portgroupUuid],
-  ['pxe_enabled', 19, (p) => p.pxeEnabled],
-];
-const CHASSIS_ROWS: ReadonlyArray<Row<Chassis>> = [
-  ['uuid', 1, (c) => c.uuid],
-  ['created_at', 1, (c) => formatTime(c.createdAt)],
-  ['updated_at', 1, (c) => formatTime(c.updatedAt)],
-  ['description', 1, (c) => c.description],
-  ['extra', 1, (c) => c.extra],
-];
 type ListedConductor = ConductorSession & { alive: boolean };
 const CONDUCTOR_ROWS: ReadonlyArray<Row<ListedConductor>> = [
   ['created_at', 1, (c) => formatTime(c.startedAt)],
@@ -43,29 +20,11 @@ const table = <T>(rows: ReadonlyArray<Row<T>>, summary: readonly string[]) => ({
   all: rows.map((r) => r[0]),
   since: (field: string) => rows.find((r) => r[0] === field)?.[1] ?? 1,
 });
-export const portFieldTable = table(PORT_ROWS, ['uuid', 'address']);
-export const chassisFieldTable = table(CHASSIS_ROWS, ['uuid', 'description']);
 export const conductorFieldTable = table(CONDUCTOR_ROWS, ['hostname', 'conductor_group', 'alive']);
 
 function view<T>(rows: ReadonlyArray<Row<T>>, item: T, fields: readonly string[]): JsonObject {
   return Object.fromEntries(rows.filter((r) => fields.includes(r[0])).map((r) => [r[0], r[2](item)]));
 }
-
-export const portView = (port: Port, fields: readonly string[], base: string): JsonObject => ({
-  ...view(PORT_ROWS, port, fields),
-  links: linksTo(base, `ports/${port.uuid}`),
-});
-
-export const chassisView = (
-  chassis: Chassis,
-  fields: readonly string[],
-  isFull: boolean,
-  base: string,
-): JsonObject => ({
-  ...view(CHASSIS_ROWS, chassis, fields),
-  links: linksTo(base, `chassis/${chassis.uuid}`),
-  ...(isFull ? { nodes: [linksTo(base, `chassis/${chassis.uuid}/nodes`)] } : {}),
-});
 
 export const conductorView = (conductor: ListedConductor, fields: readonly string[], base: string): JsonObject => ({
   ...view(CONDUCTOR_ROWS, conductor, fields),

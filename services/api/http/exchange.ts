@@ -1,0 +1,69 @@
+/**
+ * One request and its answer over node:http. A framework costs as much again as everything else that happens to a read of one
+ * node: contexts, delegated headers, middleware.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
+
+export type Body = string | Uint8Array | AsyncIterable<string> | undefined;
+
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly method: string;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly querystring: string;
+  /** Host and port as the client named them, or empty. */
+  readonly host: string;
+  /** A header of the request, or empty. */
+  get(name: string): string;
+  /** Sets a header of the answer. */
+  set(name: string, value: string): void;
+  /** Sends the answer. A text without a Content-Type is plain; a stream ends early when the client has gone. */
+  send(status: number, body: Body): void;
+}
+
+const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
+
+/** `onBreak` is told of an answer that broke while it was sent. @throws TypeError for a request target that is no URL. */
+export function createExchange(req: IncomingMessage, res: ServerResponse, onBreak: (error: Error) => void): Exchange {
+  const target = req.url ?? '/';
+  // Proxies send the absolute form.
+  const url = target.startsWith('/') ? target : target.slice(new URL(target).origin.length);
+  const question = url.indexOf('?');
+  const headers: Record<string, string> = {};
+  res.on('error', onBreak);
+  return {
+    req,
+    res,
+    method: req.method ?? 'GET',
+    path: question < 0 ? url || '/' : url.slice(0, question),
+    querystring: question < 0 ? '' : url.slice(question + 1),
+    host: req.headers.host ?? '',
+    get(name) {
+      const value = req.headers[name.toLowerCase()];
+      return typeof value === 'string' ? value : (value?.join(', ') ?? '');
+    },
+    set: (name, value) => void (headers[name] = value),
+    send(status, body) {
+      if (body === undefined || HAS_NO_BODY.has(status)) {
+        delete headers['Content-Type'];
+        if (!HAS_NO_BODY.has(status)) headers['Content-Length'] = '0';
+        res.writeHead(status, headers).end();
+        return;
+      }
+      headers['Content-Type'] ??= 'text/plain; charset=utf-8';
+      if (typeof body === 'string' || body instanceof Uint8Array) {
+        headers['Content-Length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+        res.writeHead(status, headers).end(body);
+        return;
+      }
+      res.writeHead(status, headers).flushHeaders();
+      pipeline(Readable.from(body), res, (error) => {
+        if (error) onBreak(error);
+      });
+    },
+  };
+}

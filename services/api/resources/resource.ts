@@ -1,0 +1,256 @@
+/** A plain resource as the API shows it: one table of fields, from which listing, showing, creating, patching and removing follow. */
+import { formatTime, isUuid, type Json, type JsonObject, normalizeMac, ServiceError } from '@bessemer/core';
+import type { Page, Repositories, ResourcePatch, ResourceRepository } from '@bessemer/db';
+import { checkDocument } from '../http/operations.ts';
+import { applyPatch, type PatchOperation } from '../http/patch.ts';
+import { booleanParameter, fieldsOf, pageOf, strictBoolean } from '../http/query.ts';
+import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
+import { collection, linksTo } from '../views/links.ts';
+
+/** `json` is an object, `{}` when null; `list` is an array, `[]` when null; `mac` is a MAC address. */
+export type FieldKind = 'text' | 'number' | 'boolean' | 'json' | 'list' | 'time' | 'mac';
+
+export interface Field<T> {
+  readonly wire: string;
+  /** Least microversion 1.N that knows the field. */
+  readonly since: number;
+  readonly kind: FieldKind;
+  readonly key: keyof T & string;
+  /** May be given at creation; `patch` also afterwards. */
+  readonly writable: 'never' | 'create' | 'patch';
+  /** What null means for a boolean. */
+  readonly otherwise?: boolean;
+  /** Shown instead of the plain value. */
+  readonly show?: (item: T) => Json;
+}
+
+export interface ResourceSpec<T extends { readonly uuid: string }, F extends object> {
+  /** Key of the list in answers and the path below /v1, as `portgroups` and `volume/targets`. */
+  readonly collection: string;
+  readonly path: string;
+  /** Name of the path parameter. */
+  readonly param: string;
+  readonly fields: ReadonlyArray<Field<T>>;
+  /** Fields of a list without detail; undefined: all. */
+  readonly summary?: readonly string[];
+  /** Links to what lies below an item, with the microversion they came with; shown in full views. */
+  readonly below?: ReadonlyArray<readonly [name: string, since: number]>;
+  /** Ironic wraps the links below a chassis in one more list. */
+  readonly wrapsBelow?: true;
+  readonly notFound: (ident: string) => ServiceError;
+  readonly repository: (tx: Repositories) => ResourceRepository<T, F>;
+  /** The list's filter, from query and path. Undefined: nothing can match. */
+  readonly filterOf?: (request: ApiRequest, services: ApiServices) => Promise<F | undefined>;
+  /** The domain's value of one field, where the kind does not say it all; undefined: as the kind says. */
+  readonly parse?: (wire: string, value: Json, request: ApiRequest, services: ApiServices) => Promise<unknown>;
+  /** Looks at the whole of a new or patched item. @throws ServiceError. */
+  readonly check?: (item: ResourcePatch<T>, request: ApiRequest, services: ApiServices) => void | Promise<void>;
+  /** In the transaction, before it is written. `found` is undefined for a new item. @throws ServiceError. */
+  readonly mayWrite?: (
+    tx: Repositories,
+    change: { found: T | undefined; patch: ResourcePatch<T>; touched: ReadonlySet<string> },
+  ) => Promise<void>;
+  readonly mayRemove?: (tx: Repositories, found: T) => Promise<void>;
+  /** After the commit, with the item as created. */
+  readonly onCreated?: (item: T, request: ApiRequest, services: ApiServices) => Promise<void>;
+}
+
+export interface ResourceHandlers<T> {
+  readonly list: Handler;
+  readonly listDetail: Handler;
+  readonly get: Handler;
+  readonly create: Handler;
+  readonly patch: Handler;
+  readonly remove: Handler;
+  /** A page of the resource under another path, such as a node's. */
+  listAt(request: ApiRequest, services: ApiServices, path: string, isDetail?: boolean): Promise<Reply>;
+  find(ident: string, services: ApiServices): Promise<T>;
+  view(item: T, request: ApiRequest): JsonObject;
+}
+
+/** The field's row. Writable by POST and PATCH unless told. */
+export const fieldsFor =
+  <T>() =>
+  (
+    wire: string,
+    since: number,
+    kind: FieldKind,
+    key: keyof T & string,
+    options: Partial<Pick<Field<T>, 'writable' | 'otherwise' | 'show'>> = {},
+  ): Field<T> => ({ wire, since, kind, key, writable: 'patch', ...options });
+
+/** uuid and the two times, which every resource has. */
+export const commonFields = <T extends { uuid: string; createdAt: number; updatedAt: number | null }>(
+  since: number,
+): ReadonlyArray<Field<T>> => [
+  { wire: 'uuid', since, kind: 'text', key: 'uuid', writable: 'create' },
+  { wire: 'created_at', since, kind: 'time', key: 'createdAt', writable: 'never' },
+  { wire: 'updated_at', since, kind: 'time', key: 'updatedAt', writable: 'never' },
+];
+
+export const notAcceptable = () => new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+
+/** @throws INVALID_PARAMETER. */
+export function macOf(wire: string, value: Json): string {
+  const mac = normalizeMac(String(value));
+  if (!mac)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Expected valid MAC address for ${wire}: ${String(value).slice(0, 60)}`,
+    );
+  return mac;
+}
+
+/** @throws INVALID_PARAMETER. */
+export function uuidOf(wire: string, value: Json): string {
+  if (typeof value !== 'string' || !isUuid(value))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for ${wire}: ${String(value).slice(0, 60)}`);
+  return value.toLowerCase();
+}
+
+function plainValue(field: Field<never>, value: Json): unknown {
+  switch (field.kind) {
+    case 'boolean':
+      return value === null ? (field.otherwise ?? false) : strictBoolean(field.wire, value);
+    case 'json':
+      return value ?? {};
+    case 'list':
+      return value ?? [];
+    case 'mac':
+      return value === null ? null : macOf(field.wire, value);
+    default:
+      return value;
+  }
+}
+
+export function createResource<T extends { readonly uuid: string }, F extends object>(
+  spec: ResourceSpec<T, F>,
+): ResourceHandlers<T> {
+  const { fields, path } = spec;
+  const byWire = new Map(fields.map((f) => [f.wire, f]));
+  const all = fields.map((f) => f.wire);
+  const since = (wire: string) => byWire.get(wire)?.since ?? 1;
+  const table = { summary: spec.summary ?? all, all, since };
+  const sortKeys = fields.filter((f) => !['json', 'list'].includes(f.kind)).map((f) => f.wire);
+  const writable = fields.filter((f) => f.writable === 'patch').map((f) => f.wire);
+
+  const show = (item: T, wire: string): Json => {
+    const field = byWire.get(wire)!;
+    if (field.show) return field.show(item);
+    const value = item[field.key];
+    return field.kind === 'time' ? formatTime(value as number | null) : (value as Json);
+  };
+  const view = (item: T, wanted: readonly string[], isFull: boolean, request: ApiRequest): JsonObject => {
+    const body: JsonObject = {};
+    for (const wire of wanted) body[wire] = show(item, wire);
+    body['links'] = linksTo(request.base, `${path}/${item.uuid}`);
+    if (isFull)
+      for (const [name, least] of spec.below ?? [])
+        if (least <= request.minor) {
+          const links = linksTo(request.base, `${path}/${item.uuid}/${name}`);
+          body[name] = spec.wrapsBelow ? [links] : links;
+        }
+    return body;
+  };
+  const full = (item: T, request: ApiRequest): JsonObject =>
+    view(
+      item,
+      all.filter((wire) => since(wire) <= request.minor),
+      true,
+      request,
+    );
+
+  const find = async (ident: string, services: ApiServices): Promise<T> => {
+    const item = await spec.repository(services.db.read).find(ident);
+    if (!item) throw spec.notFound(ident);
+    return item;
+  };
+  const found = (request: ApiRequest, services: ApiServices) => find(request.params[spec.param]!, services);
+
+  const listAt = async (request: ApiRequest, services: ApiServices, at: string, isDetail = false): Promise<Reply> => {
+    const { query, minor } = request;
+    const wanted = fieldsOf(query, isDetail, table, minor);
+    const page: Page = pageOf(query, services.config.max_limit, sortKeys);
+    if (page.sortKey && since(page.sortKey) > minor) throw notAcceptable();
+    const filter = spec.filterOf ? await spec.filterOf(request, services) : ({} as F);
+    const items = filter === undefined ? [] : await spec.repository(services.db.read).list(filter, page);
+    const isFull = !wanted.isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
+    return ok(
+      collection(
+        spec.collection,
+        items.map((item) => view(item, wanted.fields, isFull, request)),
+        { base: request.base, path: at, limit: page.limit, query, marker: items.at(-1)?.uuid },
+      ),
+    );
+  };
+
+  const patchFrom = async (body: JsonObject, request: ApiRequest, services: ApiServices): Promise<ResourcePatch<T>> => {
+    const patch: Record<string, unknown> = {};
+    for (const [wire, value] of Object.entries(body)) {
+      const field = byWire.get(wire);
+      if (!field || wire === 'uuid') continue;
+      if (field.since > request.minor) throw notAcceptable();
+      const own = await spec.parse?.(wire, value, request, services);
+      patch[field.key] = own === undefined ? plainValue(field as Field<never>, value) : own;
+    }
+    return patch as ResourcePatch<T>;
+  };
+
+  return {
+    listAt,
+    find,
+    view: full,
+    list: (request, services) => listAt(request, services, path),
+    listDetail: (request, services) => listAt(request, services, `${path}/detail`, true),
+    async get(request, services) {
+      const item = await found(request, services);
+      if (!request.query.has('fields')) return ok(full(item, request));
+      return ok(view(item, fieldsOf(request.query, false, table, request.minor).fields, false, request));
+    },
+    async create(request, services) {
+      const body = request.body as JsonObject;
+      const uuid = uuidOf('uuid', body['uuid'] ?? services.random.uuid());
+      const patch = await patchFrom(body, request, services);
+      await spec.check?.(patch, request, services);
+      const item = await services.db.write(`create ${path}`, async (tx) => {
+        await spec.mayWrite?.(tx, { found: undefined, patch, touched: new Set(Object.keys(body)) });
+        return spec.repository(tx).create({ uuid, ...patch } as { uuid: T['uuid'] } & ResourcePatch<T>);
+      });
+      await spec.onCreated?.(item, request, services);
+      return created(full(item, request), `${request.base}/v1/${path}/${item.uuid}`);
+    },
+    async patch(request, services) {
+      const operations = request.body as unknown as PatchOperation[];
+      const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
+      for (const wire of touched) if (since(wire) > request.minor) throw notAcceptable();
+      const allowed = writable.filter((wire) => since(wire) <= request.minor).toSorted();
+      const bad = [...touched].find((wire) => !allowed.includes(wire));
+      if (bad !== undefined)
+        throw new ServiceError(
+          'INVALID_PARAMETER',
+          `Cannot patch /${bad}. Only the following can be updated: ${allowed.join(', ')}`,
+        );
+      const before = await found(request, services);
+      const document: JsonObject = {};
+      for (const wire of allowed) document[wire] = before[byWire.get(wire)!.key] as Json;
+      const after = applyPatch(document, operations, request.minor);
+      checkDocument(request.operation, after);
+      const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
+      const patch = await patchFrom(changed, request, services);
+      await spec.check?.({ ...before, ...patch }, request, services);
+      const item = await services.db.write(`patch ${path}`, async (tx) => {
+        await spec.mayWrite?.(tx, { found: before, patch, touched });
+        return spec.repository(tx).update(before.uuid, patch);
+      });
+      return ok(full(item, request));
+    },
+    async remove(request, services) {
+      const item = await found(request, services);
+      await services.db.write(`delete ${path}`, async (tx) => {
+        await spec.mayRemove?.(tx, item);
+        await spec.repository(tx).remove(item.uuid);
+      });
+      return noContent;
+    },
+  };
+}
