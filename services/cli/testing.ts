@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +35,8 @@ export interface RecordingServer {
   readonly endpoint: string;
   /** Method, path with query, and body of each request. */
   readonly seen: Array<readonly [method: string, path: string, body: unknown]>;
+  /** Headers of each request. */
+  readonly headers: IncomingHttpHeaders[];
   close(): Promise<void>;
 }
 
@@ -43,12 +45,14 @@ export async function recordingServer(
   answer: (method: string, path: string, index: number) => { readonly status: number; readonly body?: unknown },
 ): Promise<RecordingServer> {
   const seen: RecordingServer['seen'] = [];
+  const headers: IncomingHttpHeaders[] = [];
   const server = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8').on('data', (piece: string) => (text += piece));
     request.on('end', () => {
       const [method, path] = [request.method!, request.url!];
       const { status, body } = answer(method, path, seen.length);
+      headers.push(request.headers);
       seen.push([method, path, text === '' ? null : JSON.parse(text)]);
       response.writeHead(status, { 'Content-Type': 'application/json' });
       response.end(body === undefined || body === null ? '' : JSON.stringify(body));
@@ -59,6 +63,7 @@ export async function recordingServer(
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    headers,
     async close() {
       server.closeAllConnections();
       server.close();

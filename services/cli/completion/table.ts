@@ -1,5 +1,5 @@
 /** What may follow on a command line, out of the catalogue: the one table that the scripts of all shells are written from. */
-import { GLOBAL_OPTIONS, optionsOf } from '../catalogue/display-options.ts';
+import { GLOBAL_OPTIONS, KEYSTONE_OPTIONS, optionsOf } from '../catalogue/display-options.ts';
 import { type CommandSpec, longFlag, type OptionSpec } from '../command.ts';
 
 export interface Entry {
@@ -54,7 +54,7 @@ export function tableOf(commands: readonly CommandSpec[]): Table {
     else if (choices.length > 0) positional.set(command.name, choices);
     else if (command.arguments?.some((a) => /file|playbook/.test(a.name))) positional.set(command.name, 'any');
   }
-  for (const option of GLOBAL_OPTIONS) note('', option);
+  for (const option of [...GLOBAL_OPTIONS, ...KEYSTONE_OPTIONS]) note('', option);
   const variadic = [
     ...new Set(
       commands

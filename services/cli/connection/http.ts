@@ -32,7 +32,7 @@ const IDLE_MS = 120_000;
 function hintFor(status: number, message: string, path: string): string | undefined {
   const node = decodeURIComponent(/^\/v1\/nodes\/([^/?]+)/.exec(path)?.[1] ?? 'NODE');
   if (status === 401)
-    return 'Check --os-auth-type http_basic with --os-username and --os-password (or OS_USERNAME, OS_PASSWORD); `bessemer up` tells where it wrote its profile.';
+    return 'Check --os-auth-type http_basic with --os-username and --os-password (or OS_USERNAME, OS_PASSWORD), or --os-token; `bessemer up` tells where it wrote its profile.';
   if (status === 403) return "This user may not do that; ask with an administrator's credential.";
   if (status === 404 && message.startsWith('Node ')) return 'See what there is: baremetal node list';
   if (status === 409 && /locked/.test(message)) return `See what works on it: baremetal node why ${node}`;
@@ -139,6 +139,7 @@ export function createApi(deps: ApiDeps): Api {
         : {
             Authorization: `Basic ${Buffer.from(`${connection.username}:${connection.password ?? ''}`).toString('base64')}`,
           }),
+      ...(connection.token === undefined ? {} : { 'X-Auth-Token': connection.token }),
       ...options.headers,
     };
     debug?.(`> ${method} ${url.href}${body === undefined ? '' : ` ${masked(options.body)}`}`);
