@@ -283,6 +283,18 @@ const TABLE = {
   streamEvents: list('reader', 'reader'),
   postEvents: service(SYSTEM_ADMIN),
 
+  // Webhooks tell of every node: they are the system's.
+  listWebhooks: list('admin'),
+  createWebhook: service(SYSTEM_ADMIN),
+  getWebhook: service(SYSTEM_ADMIN),
+  patchWebhook: service(SYSTEM_ADMIN),
+  deleteWebhook: service(SYSTEM_ADMIN),
+  getWebhookDelivery: service(SYSTEM_ADMIN),
+  listDeadLetters: list('admin'),
+  deleteDeadLetters: service(SYSTEM_ADMIN),
+  deleteDeadLetter: service(SYSTEM_ADMIN),
+  redeliverDeadLetters: service(SYSTEM_ADMIN),
+
   // Bearer tokens: a project's administrator makes those of the project.
   listTokens: list('admin', 'admin'),
   createToken: service(SYSTEM_ADMIN, 'admin'),
