@@ -156,7 +156,14 @@ describe('a command over several nodes', () => {
         const { io, written } = memoryIo();
         const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
         const clock = { now: () => 0, sleep: async () => {} };
-        const code = await runProgram({ argv: [...connection, ...argv], env: {}, io, clock, version: '9' });
+        const code = await runProgram({
+          argv: [...connection, ...argv],
+          env: {},
+          io,
+          clock,
+          newKey: () => 'k',
+          version: '9',
+        });
         return { code, ...written };
       };
       expect(await run('node', 'show', 'n[1-2]', '-c', 'provision_state', '-f', 'value')).toEqual({

@@ -12,10 +12,16 @@ export interface ProgramDeps {
   readonly env: Env;
   readonly io: Io;
   readonly clock: Clock;
+  /** A text that nobody else makes, such as a UUID. */
+  readonly newKey: () => string;
   readonly version: string;
 }
 
-async function apiOf(spec: CommandSpec, options: Options, { env, io, clock }: ProgramDeps): Promise<Invocation['api']> {
+async function apiOf(
+  spec: CommandSpec,
+  options: Options,
+  { env, io, clock, newKey }: ProgramDeps,
+): Promise<Invocation['api']> {
   const [{ findConnection }, { createApi }] = await Promise.all([
     import('./connection/connection.ts'),
     import('./connection/http.ts'),
@@ -29,6 +35,7 @@ async function apiOf(spec: CommandSpec, options: Options, { env, io, clock }: Pr
   return createApi({
     connection,
     clock,
+    newKey,
     retries: (options['maxRetries'] as number | undefined) ?? 5,
     retryIntervalMs: ((options['retryInterval'] as number | undefined) ?? 2) * 1000,
     ...(timeoutS === undefined || timeoutS <= 0 ? {} : { idleMs: timeoutS * 1000 }),

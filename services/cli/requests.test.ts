@@ -54,7 +54,14 @@ async function run({ argv, requests, files }: Case) {
   const { io, written } = memoryIo(files);
   const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
   const clock = { now: () => 0, sleep: async () => {} };
-  const code = await runProgram({ argv: [...connection, ...argv], env: {}, io, clock, version: '9' });
+  const code = await runProgram({
+    argv: [...connection, ...argv],
+    env: {},
+    io,
+    clock,
+    newKey: () => 'k',
+    version: '9',
+  });
   return { code, ...written };
 }
 

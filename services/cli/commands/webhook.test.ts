@@ -37,7 +37,14 @@ const run = async (...argv: string[]) => {
   const { io, written } = memoryIo();
   const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
   const clock = { now: () => 0, sleep: async () => {} };
-  const code = await runProgram({ argv: [...connection, ...argv], env: {}, io, clock, version: '9' });
+  const code = await runProgram({
+    argv: [...connection, ...argv],
+    env: {},
+    io,
+    clock,
+    newKey: () => 'k',
+    version: '9',
+  });
   return { code, ...written };
 };
 

@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 
 export interface RequestOptions {
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
@@ -20,7 +21,7 @@ export interface Api {
   /** Opens a stream; resolves once the service has accepted it. */
   stream(
     path: string,
-    options: RequestOptions & { headers?: Record<string, string>; signal: AbortSignal; idleMs: number },
+    options: RequestOptions & { signal: AbortSignal; idleMs: number },
   ): Promise<AsyncIterable<string>>;
 }
 
@@ -84,6 +85,8 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly retries: number;
   readonly retryIntervalMs: number;
+  /** A text that nobody else makes. */
+  readonly newKey: () => string;
   /** A request that gets no answer at all for this long has failed; 2 minutes when missing. */
   readonly idleMs?: number;
   /** Called with one line per request and answer; never with a secret. */
@@ -121,7 +124,7 @@ export function createApi(deps: ApiDeps): Api {
   async function open(
     method: string,
     path: string,
-    options: RequestOptions & { headers?: Record<string, string>; signal?: AbortSignal; idleMs?: number },
+    options: RequestOptions & { signal?: AbortSignal; idleMs?: number },
   ): Promise<IncomingMessage> {
     const url = urlOf(path, options.query);
     // Not `import`: that would evaluate every export of the module, and with them a whole second HTTP client.
@@ -210,7 +213,10 @@ export function createApi(deps: ApiDeps): Api {
       ? error.status === 503 || (error.status === 409 && /locked|retry/i.test(error.message))
       : error instanceof ConnectionError && (error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOTFOUND';
 
-  async function request(method: string, path: string, options?: RequestOptions): Promise<Value> {
+  async function request(method: string, path: string, given: RequestOptions = {}): Promise<Value> {
+    // What is asked again after an answer was lost must not be done twice.
+    const options: RequestOptions =
+      method === 'POST' ? { ...given, headers: { ...given.headers, 'Idempotency-Key': deps.newKey() } } : given;
     for (let attempt = 0; ; attempt++) {
       try {
         return await once(method, path, options);

@@ -34,6 +34,7 @@ const list = async (env: Record<string, string>, ...argv: string[]) => {
     env: { ...login, ...env },
     io,
     clock,
+    newKey: () => 'k',
     version: '9',
   });
   return { code, ...written };
