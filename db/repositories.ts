@@ -20,9 +20,13 @@ import type {
   StoredEvent,
   UnknownMachine,
 } from '@bessemer/core';
+import type { IdempotencyRepository } from './contracts/idempotency.ts';
 import type { PlainResources } from './contracts/resource.ts';
+import type { TokenRepository } from './contracts/token.ts';
+import type { WebhookRepository } from './contracts/webhooks.ts';
 
 export * from './contracts/resource.ts';
+export * from './contracts/token.ts';
 
 export interface Db {
   readonly engine: 'sqlite' | 'postgresql';
@@ -31,12 +35,20 @@ export interface Db {
    * One transaction, durable when resolved. `name` is for metrics and logs. May run `fn` again on a serialization failure
    * (PostgreSQL): no side effects outside `tx`. A throw rolls back.
    */
-  write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T>;
+  write<T>(name: string, fn: (tx: Repositories) => Promise<T>, options?: WriteOptions): Promise<T>;
   /** Database time, ms since the epoch: PostgreSQL's now(), the injected clock on SQLite. For lease expiry. */
   now(): Promise<number>;
   /** Called after each commit that appended events, in this process; a bell, not a promise (scaled: also by the bus). */
   onEvents(listener: () => void): () => void;
   close(): Promise<void>;
+}
+
+export interface WriteOptions {
+  /**
+   * What was read stays true until the commit as far as it is written: a row that somebody else has changed meanwhile is not
+   * overwritten, `fn` runs again. SQLite's single writer is always so; PostgreSQL takes REPEATABLE READ for it.
+   */
+  readonly snapshot?: boolean;
 }
 
 export interface Repositories extends PlainResources {
@@ -47,7 +59,10 @@ export interface Repositories extends PlainResources {
   readonly conductors: ConductorRepository;
   readonly boots: BootRepository;
   readonly requests: RequestRepository;
+  readonly idempotency: IdempotencyRepository;
+  readonly webhooks: WebhookRepository;
   readonly settings: SettingRepository;
+  readonly tokens: TokenRepository;
 }
 
 export interface Page {
@@ -220,6 +235,11 @@ export interface EventFilter {
   readonly nodeUuid?: string;
   readonly runId?: string;
   readonly types?: readonly string[];
+  /** Names or UUIDs; a name stands for the node that has it when the event is read. */
+  readonly nodes?: readonly string[];
+  readonly severities?: readonly string[];
+  /** A project: the events of nodes that it owns, and of those that it leases but for who did what. */
+  readonly visibleTo?: string;
 }
 export interface EventRepository {
   append(event: NewEvent): Promise<void>;

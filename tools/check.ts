@@ -13,6 +13,7 @@ const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env['PAT
 const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: string[]]> = [
   ['generated state diagram', process.execPath, 'tools/gen-states.ts', '--check'],
   ['generated configuration sample', process.execPath, 'tools/gen-config.ts', '--check'],
+  ['generated table of policies', process.execPath, 'tools/gen-access.ts', '--check'],
   ['generated API types', process.execPath, 'tools/gen-api.ts', '--check'],
   ['format', bin('biome'), 'format', '--colors=off', '.'],
   ['lint', bin('oxlint'), '.'],

@@ -154,7 +154,8 @@ export interface paths {
         /** The event stream (server-sent events); Last-Event-ID resumes it */
         get: operations["streamEvents"];
         put?: never;
-        post?: never;
+        /** Tell of events in a network service */
+        post: operations["postEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -172,6 +173,23 @@ export interface paths {
         get: operations["listUnknownMachines"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do the same with many nodes, with a result for each */
+        post: operations["bulk"];
         delete?: never;
         options?: never;
         head?: never;
@@ -421,6 +439,446 @@ export interface paths {
         head?: never;
         /** Change a inspection rule */
         patch: operations["patchInspectionRule"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/bios": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The BIOS settings of a node */
+        get: operations["listBiosSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/bios/{setting}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                setting: string;
+            };
+            cookie?: never;
+        };
+        /** One BIOS setting */
+        get: operations["getBiosSetting"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/firmware": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The firmware components of a node */
+        get: operations["listFirmware"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** What went wrong with a node, oldest first */
+        get: operations["listHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/history/{entry}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                entry: string;
+            };
+            cookie?: never;
+        };
+        /** One entry of the history */
+        get: operations["getHistoryEntry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/children": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The nodes inside a node */
+        get: operations["listChildren"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vifs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The virtual interfaces attached to a node */
+        get: operations["listVifs"];
+        put?: never;
+        /** Attach a virtual interface */
+        post: operations["attachVif"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vifs/{vif}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                vif: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Detach a virtual interface */
+        delete: operations["detachVif"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/raid": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Say how the disks are to be grouped by the next cleaning */
+        put: operations["setRaidConfig"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/boot_mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Switch between BIOS and UEFI */
+        put: operations["setBootMode"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/secure_boot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Switch secure boot */
+        put: operations["setSecureBoot"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/states/console": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The console of a node */
+        get: operations["getConsole"];
+        /** Start or stop the console */
+        put: operations["setConsole"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/management/indicators": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The lamps of a node */
+        get: operations["listIndicators"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/management/indicators/{indicator}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        /** The state of a lamp (name@component) */
+        get: operations["getIndicator"];
+        /** Switch a lamp */
+        put: operations["setIndicator"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vmedia": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The virtual media of a node */
+        get: operations["getVirtualMedia"];
+        put?: never;
+        /** Attach an image as virtual media */
+        post: operations["attachVirtualMedia"];
+        /** Detach virtual media */
+        delete: operations["detachVirtualMedia"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The vendor methods of a node */
+        get: operations["listVendorMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru/{method}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        /** Call a vendor method */
+        get: operations["getVendorMethod"];
+        /** Call a vendor method */
+        put: operations["putVendorMethod"];
+        /** Call a vendor method */
+        post: operations["postVendorMethod"];
+        /** Call a vendor method */
+        delete: operations["deleteVendorMethod"];
+        options?: never;
+        head?: never;
+        /** Call a vendor method */
+        patch: operations["patchVendorMethod"];
+        trace?: never;
+    };
+    "/v1/nodes/{node}/vendor_passthru": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** Call the vendor method that the query names */
+        get: operations["getVendorQuery"];
+        /** Call the vendor method that the query names */
+        put: operations["putVendorQuery"];
+        /** Call the vendor method that the query names */
+        post: operations["postVendorQuery"];
+        /** Call the vendor method that the query names */
+        delete: operations["deleteVendorQuery"];
+        options?: never;
+        head?: never;
+        /** Call the vendor method that the query names */
+        patch: operations["patchVendorQuery"];
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/vendor_passthru/methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** The vendor methods of a hardware type */
+        get: operations["listDriverVendorMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/vendor_passthru/{method}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        /** Call a vendor method of a hardware type */
+        get: operations["getDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        put: operations["putDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        post: operations["postDriverVendorMethod"];
+        /** Call a vendor method of a hardware type */
+        delete: operations["deleteDriverVendorMethod"];
+        options?: never;
+        head?: never;
+        /** Call a vendor method of a hardware type */
+        patch: operations["patchDriverVendorMethod"];
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/raid/logical_disk_properties": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** What a logical disk may say */
+        get: operations["getRaidProperties"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/nodes/{node}/states": {
@@ -931,6 +1389,45 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List bearer tokens */
+        get: operations["listTokens"];
+        put?: never;
+        /** Make a bearer token; the answer is the only place where it is ever shown */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        /** Show a bearer token without its secret */
+        get: operations["getToken"];
+        put?: never;
+        post?: never;
+        /** Revoke a bearer token */
+        delete: operations["deleteToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/traits": {
         parameters: {
             query?: never;
@@ -1345,6 +1842,39 @@ export interface components {
             last_seen_at: string;
             requests: number;
         };
+        ExternalEvents: {
+            events: {
+                /** @enum {string} */
+                event: "network.bind_port" | "network.unbind_port" | "network.delete_port";
+                /** Format: uuid */
+                port_id: string;
+                mac_address: string;
+                status: string;
+                /** Format: uuid */
+                device_id?: string | null;
+                /** Format: uuid */
+                "binding:host_id"?: string | null;
+                "binding:vnic_type"?: string | null;
+            }[];
+        };
+        /** @description What an action needs stands beside it, under the names of its own request: provision and power take their body, maintenance takes maintenance and reason, patch takes patch and reset_interfaces */
+        BulkRequest: {
+            /** @enum {string} */
+            action: "provision" | "power" | "maintenance" | "patch" | "delete";
+            /** @description A node range such as rack1-[01-40],-rack1-07, or a list of names and UUIDs */
+            nodes: string | string[];
+        };
+        BulkResults: {
+            action: string;
+            succeeded: number;
+            failed: number;
+            results: {
+                node: string;
+                /** @description The status that the node's own request would have had */
+                status: number;
+                fault: components["schemas"]["Text"];
+            }[];
+        };
         ChassisCreate: {
             uuid?: string | null;
             description?: string | null;
@@ -1435,6 +1965,65 @@ export interface components {
             op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
             args: unknown[] | Record<string, never>;
             loop?: unknown[] | Record<string, never>;
+        };
+        BiosSetting: {
+            name?: string;
+            value?: unknown;
+            attribute_type?: components["schemas"]["Text"];
+            allowable_values?: unknown[] | null;
+            lower_bound?: number | null;
+            upper_bound?: number | null;
+            min_length?: number | null;
+            max_length?: number | null;
+            read_only?: boolean | null;
+            reset_required?: boolean | null;
+            unique?: boolean | null;
+            created_at?: components["schemas"]["Time"];
+            updated_at?: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        HistoryEntry: {
+            uuid: string;
+            created_at: string;
+            severity: string;
+            event: string;
+            event_type?: string;
+            conductor?: components["schemas"]["Text"];
+            user?: components["schemas"]["Text"];
+            project?: components["schemas"]["Text"];
+            state?: components["schemas"]["Text"];
+            target_provision_state?: components["schemas"]["Text"];
+            duration_seconds?: number | null;
+            links: components["schemas"]["Links"];
+        };
+        VifAttach: {
+            id: string;
+            port_uuid?: string;
+            portgroup_uuid?: string;
+        };
+        VirtualMediaAttach: {
+            /** @enum {string} */
+            device_type: "cdrom" | "disk" | "floppy";
+            image_url: string;
+            /** @enum {string} */
+            image_download_source?: "http" | "local" | "swift";
+        };
+        RaidConfig: {
+            logical_disks?: {
+                /** @enum {string} */
+                raid_level: "JBOD" | "0" | "1" | "2" | "5" | "6" | "1+0" | "5+0" | "6+0";
+                size_gb: number | "MAX";
+                volume_name?: string;
+                is_root_volume?: boolean;
+                share_physical_disks?: boolean;
+                /** @enum {string} */
+                disk_type?: "hdd" | "ssd";
+                /** @enum {string} */
+                interface_type?: "sata" | "scsi" | "sas";
+                number_of_physical_disks?: number;
+                controller?: string;
+                physical_disks?: (string | Record<string, never>)[];
+            }[];
         };
         NodeStates: {
             console_enabled: boolean;
@@ -1685,6 +2274,40 @@ export interface components {
             args?: Record<string, never>;
             order: number | string;
         };
+        /** @enum {string} */
+        Role: "reader" | "member" | "admin";
+        NewToken: {
+            name: string;
+            role: components["schemas"]["Role"];
+            /** @description The project that the role holds in; null or absent: the scope of who asks */
+            project?: string | null;
+            /** @description Life in seconds; null: no end; absent: 90 days. A token made with a token ends with it at the latest */
+            expires_in?: number | null;
+        };
+        Token: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        ShownToken: {
+            uuid: string;
+            name: string;
+            role: components["schemas"]["Role"];
+            project: components["schemas"]["Text"];
+            created_by: string;
+            created_at: string;
+            expires_at: components["schemas"]["Time"];
+            last_used_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+            /** @description Send it as Authorization: Bearer TOKEN */
+            token: string;
+        };
         Traits: {
             traits: string[];
         };
@@ -1817,6 +2440,15 @@ export interface components {
                 };
             };
         };
+        /** @description A result for each node in the order asked */
+        BulkResults: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["BulkResults"];
+            };
+        };
         /** @description A chassis */
         Chassis: {
             headers: {
@@ -1930,6 +2562,158 @@ export interface components {
                     inspection_rules: components["schemas"]["InspectionRule"][];
                     next?: string;
                 };
+            };
+        };
+        /** @description Settings */
+        BiosSettings: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    bios: components["schemas"]["BiosSetting"][];
+                };
+            };
+        };
+        /** @description A setting by its name */
+        BiosSetting: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: components["schemas"]["BiosSetting"];
+                };
+            };
+        };
+        /** @description Components */
+        Firmware: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    firmware: {
+                        [key: string]: components["schemas"]["Text"];
+                    }[];
+                };
+            };
+        };
+        /** @description Entries */
+        History: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    history: components["schemas"]["HistoryEntry"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description An entry */
+        HistoryEntry: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["HistoryEntry"];
+            };
+        };
+        /** @description Nodes */
+        Children: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    children: string[];
+                    links: Record<string, never>[];
+                };
+            };
+        };
+        /** @description Virtual interfaces */
+        Vifs: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vifs: {
+                        id: string;
+                    }[];
+                };
+            };
+        };
+        /** @description The console */
+        Console: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    console_enabled: boolean;
+                    console_info: Record<string, never> | null;
+                };
+            };
+        };
+        /** @description Lamps */
+        Indicators: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    indicators: {
+                        name: string;
+                        component: string;
+                        readonly: boolean;
+                        states: string[];
+                        links: components["schemas"]["Links"];
+                    }[];
+                };
+            };
+        };
+        /** @description State */
+        IndicatorState: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    state: string;
+                };
+            };
+        };
+        /** @description Virtual media */
+        VirtualMedia: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    vmedia: Record<string, never>[];
+                };
+            };
+        };
+        /** @description Methods by name */
+        VendorMethods: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    [key: string]: Record<string, never>;
+                };
+            };
+        };
+        /** @description What the method answers */
+        Anything: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": unknown;
             };
         };
         /** @description States */
@@ -2065,6 +2849,36 @@ export interface components {
             content: {
                 "application/json": {
                     runbooks: components["schemas"]["Runbook"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description A token */
+        Token: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Token"];
+            };
+        };
+        /** @description The new token with its secret */
+        ShownToken: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ShownToken"];
+            };
+        };
+        /** @description Tokens */
+        TokenList: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    tokens: components["schemas"]["Token"][];
                     next?: string;
                 };
             };
@@ -2414,6 +3228,23 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    postEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExternalEvents"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
     listUnknownMachines: {
         parameters: {
             query?: never;
@@ -2424,6 +3255,23 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UnknownMachines"];
+            default: components["responses"]["Error"];
+        };
+    };
+    bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["BulkResults"];
             default: components["responses"]["Error"];
         };
     };
@@ -2820,6 +3668,733 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listBiosSettings: {
+        parameters: {
+            query?: {
+                detail?: components["schemas"]["Bool"];
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["BiosSettings"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getBiosSetting: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                setting: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["BiosSetting"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listFirmware: {
+        parameters: {
+            query?: {
+                detail?: components["schemas"]["Bool"];
+                fields?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Firmware"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listHistory: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+                detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["History"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getHistoryEntry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                entry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["HistoryEntry"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChildren: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Children"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVifs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Vifs"];
+            default: components["responses"]["Error"];
+        };
+    };
+    attachVif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VifAttach"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    detachVif: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                vif: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setRaidConfig: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RaidConfig"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setBootMode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    target: string;
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setSecureBoot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    target: components["schemas"]["Bool"];
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Console"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    enabled: components["schemas"]["Bool"];
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listIndicators: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Indicators"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getIndicator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["IndicatorState"];
+            default: components["responses"]["Error"];
+        };
+    };
+    setIndicator: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                indicator: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    state: string;
+                };
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVirtualMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VirtualMedia"];
+            default: components["responses"]["Error"];
+        };
+    };
+    attachVirtualMedia: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VirtualMediaAttach"];
+            };
+        };
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    detachVirtualMedia: {
+        parameters: {
+            query?: {
+                device_types?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listVendorMethods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VendorMethods"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listDriverVendorMethods: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["VendorMethods"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDriverVendorMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+                method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getRaidProperties: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DriverProperties"];
+            default: components["responses"]["Error"];
+        };
+    };
     getNodeStates: {
         parameters: {
             query?: never;
@@ -2852,6 +4427,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -2872,6 +4448,7 @@ export interface operations {
             };
         };
         responses: {
+            200: components["responses"]["NodeStates"];
             202: components["responses"]["Empty"];
             default: components["responses"]["Error"];
         };
@@ -3651,6 +5228,73 @@ export interface operations {
             path: {
                 runbook: string;
                 trait: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listTokens: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["TokenList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: components["responses"]["ShownToken"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Token"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                token: string;
             };
             cookie?: never;
         };

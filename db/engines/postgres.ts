@@ -4,7 +4,7 @@ import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
 import { Secret, sleep } from '@bessemer/ports';
 import pg from 'pg';
 import { migrate } from '../migrations/index.ts';
-import type { Db, Repositories } from '../repositories.ts';
+import type { Db, Repositories, WriteOptions } from '../repositories.ts';
 import { createRepositories } from '../resources/index.ts';
 import { createCipher } from '../secrets.ts';
 import { knex } from '../statements/knex.ts';
@@ -92,6 +92,7 @@ export async function openPostgres(
   async function attempt<T>(
     name: string,
     fn: (tx: Repositories) => Promise<T>,
+    options: WriteOptions,
   ): Promise<{ value: T; hasEvents: boolean }> {
     const client = await pool.connect();
     let broken: Error | undefined;
@@ -118,7 +119,7 @@ export async function openPostgres(
       },
     };
     try {
-      await client.query('begin');
+      await client.query(options.snapshot ? 'begin isolation level repeatable read' : 'begin');
       const tx = createRepositories({ sql, cipher, fenceCheck, onEvent: () => void (hasEvents = true) });
       const value = await insideWrite.run(name, () => fn(tx));
       isOver = true;
@@ -141,11 +142,11 @@ export async function openPostgres(
     }
   }
 
-  async function write<T>(name: string, fn: (tx: Repositories) => Promise<T>): Promise<T> {
+  async function write<T>(name: string, fn: (tx: Repositories) => Promise<T>, options: WriteOptions = {}): Promise<T> {
     refuseInside('db.write');
     for (let number = 1; ; number++) {
       try {
-        const { value, hasEvents } = await attempt(name, fn);
+        const { value, hasEvents } = await attempt(name, fn, options);
         if (hasEvents) {
           local.ring();
           bell.announce();

@@ -5,6 +5,8 @@
 import type { Knex } from 'knex';
 import { initial } from './0001-initial.ts';
 import { resources } from './0002-resources.ts';
+import { tokens } from './0005-tokens.ts';
+import { beyondIronic } from './0006-beyond-ironic.ts';
 
 export interface Migration {
   /** Stored in the database: never rename one that was released. */
@@ -12,7 +14,7 @@ export interface Migration {
   up(knex: Knex): Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [initial, resources];
+export const MIGRATIONS: readonly Migration[] = [initial, resources, tokens, beyondIronic];
 
 const source: Knex.MigrationSource<Migration> = {
   getMigrations: async () => [...MIGRATIONS],

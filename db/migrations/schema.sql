@@ -1,3 +1,9 @@
+CREATE TABLE `access_tokens` (`id` integer not null primary key autoincrement, `uuid` varchar(36) not null, `name` text not null, `sha256` varchar(64) not null, `role` varchar(15) not null, `project` text, `created_by` text not null, `created_at` bigint not null, `expires_at` bigint, `last_used_at` bigint);
+CREATE INDEX `access_tokens_expires_at_index` on `access_tokens` (`expires_at`);
+CREATE UNIQUE INDEX `access_tokens_name_unique` on `access_tokens` (`name`);
+CREATE INDEX `access_tokens_project_index` on `access_tokens` (`project`);
+CREATE UNIQUE INDEX `access_tokens_sha256_unique` on `access_tokens` (`sha256`);
+CREATE UNIQUE INDEX `access_tokens_uuid_unique` on `access_tokens` (`uuid`);
 CREATE TABLE `agent_keys` (`run_id` varchar(36), `node_uuid` varchar(36) not null, `sha256` varchar(64) not null, `boot_id` text not null, foreign key(`node_uuid`) references `nodes`(`uuid`) on delete CASCADE, primary key (`run_id`));
 CREATE INDEX `agent_keys_node_uuid_index` on `agent_keys` (`node_uuid`);
 CREATE UNIQUE INDEX `agent_keys_sha256_unique` on `agent_keys` (`sha256`);
@@ -21,6 +27,8 @@ CREATE UNIQUE INDEX `deploy_templates_uuid_unique` on `deploy_templates` (`uuid`
 CREATE TABLE `events` (`id` integer not null primary key autoincrement, `at` bigint not null, `type` text not null, `node_uuid` varchar(36), `run_id` varchar(36), `severity` varchar(7) not null, `data` text not null);
 CREATE INDEX `events_node_uuid_id_index` on `events` (`node_uuid`, `id`);
 CREATE INDEX `events_run_id_id_index` on `events` (`run_id`, `id`);
+CREATE TABLE `idempotency_keys` (`user_name` text not null, `key` text not null, `request_hash` varchar(64) not null, `request_id` text not null, `claim` varchar(36), `claimed_until` bigint not null, `answer_sealed` text, `created_at` bigint not null, primary key (`user_name`, `key`));
+CREATE INDEX `idempotency_keys_created_at_index` on `idempotency_keys` (`created_at`);
 CREATE TABLE `inspection_rules` (`id` integer not null primary key autoincrement, `uuid` varchar(36) not null, `created_at` bigint not null, `updated_at` bigint, `description` text, `phase` text not null, `scope` text, `priority` integer not null, `sensitive` integer not null, `conditions` text not null, `actions` text not null);
 CREATE UNIQUE INDEX `inspection_rules_uuid_unique` on `inspection_rules` (`uuid`);
 CREATE TABLE `networks` (`uuid` varchar(36), `name` text not null, `cidr` text not null, `vlan` integer, `role` text not null, `dhcp` text not null, `created_at` bigint not null, primary key (`uuid`));
@@ -83,3 +91,8 @@ CREATE TABLE `volume_targets` (`id` integer not null primary key autoincrement, 
 CREATE UNIQUE INDEX `volume_targets_node_uuid_boot_index_unique` on `volume_targets` (`node_uuid`, `boot_index`);
 CREATE INDEX `volume_targets_node_uuid_index` on `volume_targets` (`node_uuid`);
 CREATE UNIQUE INDEX `volume_targets_uuid_unique` on `volume_targets` (`uuid`);
+CREATE TABLE `webhook_dead_letters` (`id` integer not null primary key autoincrement, `webhook_uuid` varchar(36) not null, `event` text not null, `attempts` integer not null, `status` integer, `error` text not null, `at` bigint not null, `is_due` integer not null default '0', foreign key(`webhook_uuid`) references `webhooks`(`uuid`) on delete CASCADE);
+CREATE INDEX `webhook_dead_letters_webhook_uuid_id_index` on `webhook_dead_letters` (`webhook_uuid`, `id`);
+CREATE TABLE `webhooks` (`id` integer not null primary key autoincrement, `uuid` varchar(36) not null, `name` text, `url` text not null, `events` text not null, `nodes` text, `severity` varchar(7), `secret_sealed` text, `enabled` integer not null, `disabled_reason` text, `cursor` text not null, `attempts` integer not null default '0', `failures` integer not null default '0', `next_attempt_at` bigint, `last_status` integer, `last_error` text, `delivered_at` bigint, `delivered` bigint not null default '0', `lease` varchar(36), `leased_until` bigint, `created_at` bigint not null, `updated_at` bigint);
+CREATE UNIQUE INDEX `webhooks_name_unique` on `webhooks` (`name`);
+CREATE UNIQUE INDEX `webhooks_uuid_unique` on `webhooks` (`uuid`);

@@ -2,7 +2,7 @@
  * Events, append-only. A cursor is `transaction-id`: on SQLite the transaction is always 0 and ids are visible in their order;
  * on PostgreSQL a row counts only when no transaction that could still add an earlier one is open.
  */
-import { ServiceError } from '@bessemer/core';
+import { isUuid, ServiceError } from '@bessemer/core';
 import type { EventType, JsonObject, NodeId, RunId, StoredEvent } from '@bessemer/core';
 import type { Knex } from 'knex';
 import type { EventFilter, EventRepository } from '../repositories.ts';
@@ -70,6 +70,18 @@ const toEvent = (row: Row): StoredEvent => ({
   data: JSON.parse(String(row['data'])) as JsonObject,
 });
 
+/** A node that was removed has its name in that event only. */
+function ofNodes(query: Knex.QueryBuilder, b: Builder): void {
+  const lastName =
+    b.engine === 'sqlite'
+      ? "json_extract(data, '$.name') in (select value from json_each(?))"
+      : "data::jsonb ->> 'name' in (select jsonb_array_elements_text(?::jsonb))";
+  query
+    .whereRaw(b.inList('node_uuid', 'nodes'))
+    .orWhereRaw('node_uuid in (select uuid from nodes where ?)', [b.inList('name', 'nodes')])
+    .orWhere((q) => q.where('type', 'node.deleted').whereRaw(lastName, [param('nodes')]));
+}
+
 function filterOf(filter: EventFilter): {
   shape: string;
   params: Params;
@@ -79,6 +91,10 @@ function filterOf(filter: EventFilter): {
   if (filter.nodeUuid !== undefined) params['nodeUuid'] = filter.nodeUuid.toLowerCase();
   if (filter.runId !== undefined) params['runId'] = filter.runId.toLowerCase();
   if (filter.types !== undefined) params['types'] = JSON.stringify(filter.types);
+  if (filter.severities !== undefined) params['severities'] = JSON.stringify(filter.severities);
+  if (filter.nodes !== undefined)
+    params['nodes'] = JSON.stringify(filter.nodes.map((node) => (isUuid(node) ? node.toLowerCase() : node)));
+  if (filter.visibleTo !== undefined) params['visibleTo'] = filter.visibleTo;
   return {
     shape: Object.keys(params).join(),
     params,
@@ -86,6 +102,14 @@ function filterOf(filter: EventFilter): {
       if (filter.nodeUuid !== undefined) query.where('node_uuid', param('nodeUuid'));
       if (filter.runId !== undefined) query.where('run_id', param('runId'));
       if (filter.types !== undefined) query.whereRaw(b.inList('type', 'types'));
+      if (filter.severities !== undefined) query.whereRaw(b.inList('severity', 'severities'));
+      if (filter.nodes !== undefined) query.where((q) => ofNodes(q, b));
+      if (filter.visibleTo !== undefined)
+        query.whereRaw(
+          `(node_uuid in (select uuid from nodes where owner = ?)
+            or (node_uuid in (select uuid from nodes where lessee = ?) and type not like 'access.%'))`,
+          [param('visibleTo'), param('visibleTo')],
+        );
     },
   };
 }

@@ -10,6 +10,7 @@ import { createBootRepository } from './boots.ts';
 import { createConductorRepository } from './conductors.ts';
 import type { Context } from './context.ts';
 import { createEventRepository } from './events.ts';
+import { createIdempotencyRepository } from './idempotency.ts';
 import { createNetworkRepository } from './networks.ts';
 import { createNodeRepository } from './nodes.ts';
 import {
@@ -22,6 +23,8 @@ import {
 import { createRequestRepository } from './requests.ts';
 import { createRunRepository } from './runs.ts';
 import { createSettingRepository } from './settings.ts';
+import { createWebhookRepository } from './webhooks.ts';
+import { createTokenRepository } from './tokens.ts';
 
 export function createRepositories(context: Context): Repositories {
   return {
@@ -41,6 +44,9 @@ export function createRepositories(context: Context): Repositories {
     conductors: createConductorRepository(context),
     boots: createBootRepository(context),
     requests: createRequestRepository(context),
+    idempotency: createIdempotencyRepository(context),
+    webhooks: createWebhookRepository(context),
     settings: createSettingRepository(context),
+    tokens: createTokenRepository(context),
   };
 }

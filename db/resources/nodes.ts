@@ -239,7 +239,7 @@ export function createNodeRepository(context: Context): NodeRepository {
           b
             .knex('nodes')
             .where('uuid', param('uuid'))
-            .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() }),
+            .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
         );
         try {
           if ((await sql.run(update, { ...wide, uuid })) === 0) throw nodeNotFound(uuid);

@@ -204,7 +204,7 @@ export function tableRepository<T extends { readonly uuid: string }, F extends o
           b
             .knex(table)
             .where('uuid', param('uuid'))
-            .update({ ...Object.fromEntries(written.map((c) => [c, param(c)])), updated_at: b.now() }),
+            .update({ ...Object.fromEntries(written.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
         );
         let count: number;
         try {

@@ -26,6 +26,8 @@ export interface Builder {
   readonly knex: Knex;
   /** Database time in ms: the server's own on PostgreSQL, the injected clock on SQLite. */
   now(): Knex.Raw;
+  /** Database time, but always later than what the column holds: a time that tells two changes apart. */
+  later(column: string): Knex.Raw;
   /** A condition `column IN (the strings of the JSON list in the parameter)`: one statement for lists of any length. */
   inList(column: string, param: string): Knex.Raw;
 }
@@ -55,6 +57,10 @@ function builderOf(engine: Engine): Builder {
     knex: k,
     now: () =>
       engine === 'sqlite' ? k.raw('?', [param(NOW)]) : k.raw('(extract(epoch from clock_timestamp()) * 1000)::bigint'),
+    later: (column) =>
+      engine === 'sqlite'
+        ? k.raw('max(?, coalesce(??, 0) + 1)', [param(NOW), column])
+        : k.raw('greatest((extract(epoch from clock_timestamp()) * 1000)::bigint, coalesce(??, 0) + 1)', [column]),
     inList: (column, name) =>
       engine === 'sqlite'
         ? k.raw('?? in (select value from json_each(?))', [column, param(name)])

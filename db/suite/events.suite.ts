@@ -42,6 +42,29 @@ export function describeEventsAndTransactions(make: MakeDb): void {
       expect(Math.abs(all[0]!.at - (await t.db.now()))).toBeLessThan(60_000);
     });
 
+    it('are found by the names of their nodes, ranges of severities, and all at once', async () => {
+      const { db } = t;
+      const [a, b, gone] = [newNodeId(), newNodeId(), newNodeId()];
+      await db.write('test', async (tx) => {
+        await tx.nodes.create({ uuid: a, driver: 'x', name: 'a' });
+        await tx.nodes.create({ uuid: b, driver: 'x' });
+      });
+      await append(event(1, { nodeUuid: a }), event(2, { nodeUuid: b, severity: 'warning' }), event(3));
+      await append(event(4, { nodeUuid: gone }));
+      await append({ type: 'node.deleted', nodeUuid: gone, runId: null, data: { n: 5, name: 'gone' } });
+      await append(event(6, { nodeUuid: a, severity: 'error' }));
+      const of = async (filter: object) => numbers(await db.read.events.listAfter(undefined, filter, 10));
+      expect(await of({ nodes: ['a'] })).toEqual([1, 6]);
+      expect(await of({ nodes: [b.toUpperCase(), 'a', 'nobody'] })).toEqual([1, 2, 6]);
+      expect(await of({ nodes: ['gone'] })).toEqual([5]);
+      expect(await of({ nodes: [gone] })).toEqual([4, 5]);
+      expect(await of({ nodes: [] })).toEqual([]);
+      expect(await of({ severities: ['warning', 'error'] })).toEqual([2, 6]);
+      expect(await of({ nodes: ['a'], severities: ['error'], types: ['step.done'] })).toEqual([6]);
+      await db.write('test', (tx) => tx.nodes.update(a, { name: 'renamed' }));
+      expect(await of({ nodes: ['renamed'] })).toEqual([1, 6]);
+    });
+
     it('refuse what is no cursor', async () => {
       for (const cursor of ['', 'x', '1', '1-', '-1', '1-2-3', '1-x', '99999999999999999999-1', "0-0'"])
         expect(await codeOf(t.db.read.events.listAfter(cursor, {}, 1)), cursor).toBe('INVALID_PARAMETER');
@@ -139,6 +162,43 @@ export function describeEventsAndTransactions(make: MakeDb): void {
       );
       expect(await db.read.nodes.count({})).toBe(20);
       expect((await db.read.events.listAfter(undefined, {}, 100)).length).toBe(20);
+    });
+
+    it('with a snapshot overwrite nothing that was changed since they read it', async () => {
+      const { db } = t;
+      const uuid = newNodeId();
+      await db.write('test', (tx) => tx.nodes.create({ uuid, driver: 'x', extra: { n: 0 } }));
+      const bothHaveRead = Promise.withResolvers<void>();
+      let readers = 0;
+      const isOneByOne = db.engine === 'sqlite';
+      const add = () =>
+        db.write(
+          'add',
+          async (tx) => {
+            const n = Number((await tx.nodes.get(uuid))?.extra['n']);
+            if (++readers === 2) bothHaveRead.resolve();
+            if (!isOneByOne) await bothHaveRead.promise;
+            await tx.nodes.update(uuid, { extra: { n: n + 1 } });
+          },
+          { snapshot: true },
+        );
+      await Promise.all([add(), add()]);
+      const node = await db.read.nodes.get(uuid);
+      expect(node?.extra).toEqual({ n: 2 });
+      expect(readers).toBe(isOneByOne ? 2 : 3);
+    });
+
+    it('give a changed row a time of its own', async () => {
+      const { db } = t;
+      const uuid = newNodeId();
+      await db.write('test', (tx) => tx.nodes.create({ uuid, driver: 'x' }));
+      const times = await db.write('test', async (tx) => {
+        const seen: Array<number | null> = [];
+        for (const n of [1, 2, 3]) seen.push((await tx.nodes.update(uuid, { extra: { n } })).updatedAt);
+        return seen;
+      });
+      expect(new Set(times).size).toBe(3);
+      expect(times).toEqual(times.toSorted());
     });
 
     it('refuse to wait for themselves, to write through read, and to be used after their end', async () => {

@@ -27,7 +27,7 @@ describe('configuration', () => {
       }
     })();
     expect(problems).toHaveLength(5);
-    expect(problems.join('\n')).toContain('api.auth must be one of http_basic, noauth');
+    expect(problems.join('\n')).toContain('api.auth must be one of http_basic, keystone, noauth');
     expect(problems.join('\n')).toContain('keys of [api]: address, port');
   });
 

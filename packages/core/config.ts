@@ -54,8 +54,13 @@ export const CONFIG_SCHEMA = {
     auth: {
       type: 'string',
       default: 'http_basic',
-      choices: ['http_basic', 'noauth'],
-      help: 'noauth listens on loopback only.',
+      choices: ['http_basic', 'keystone', 'noauth'],
+      help: 'Who may ask: users with passwords, tokens of a Keystone, or everybody; noauth listens on loopback only.',
+    },
+    audit: {
+      type: 'boolean',
+      default: true,
+      help: 'Keep an event of every change with the user who made it (never with noauth, which knows no users).',
     },
     public_endpoint: {
       type: 'string',
@@ -63,6 +68,49 @@ export const CONFIG_SCHEMA = {
       help: 'Base of the links in answers. Empty: taken from the request.',
     },
     max_limit: { type: 'number', default: 1000, min: 1, max: 100_000, help: 'Largest and default page of a list.' },
+  },
+  access: {
+    user_file: {
+      type: 'string',
+      default: '',
+      help: 'Users and bcrypt hashes, as htpasswd -nB writes them; read again when it changes. Empty: only the administrator of the first start.',
+    },
+    users: {
+      type: 'list',
+      default: [],
+      help: 'What the users of the file may do: user:role or user:role:project, role one of reader, member, admin; without a project for the whole system. Empty: all are system administrators, as in Ironic; else who is not named may not log in.',
+    },
+    max_failed_logins: {
+      type: 'number',
+      default: 10,
+      min: 1,
+      max: 1000,
+      help: 'Failed log-ins of a user from one address before further ones have to wait; three times as many per address, ten times as many per user.',
+    },
+    trusted_proxies: {
+      type: 'list',
+      default: [],
+      help: 'Addresses of reverse proxies whose X-Forwarded-For is believed when failed log-ins are counted.',
+    },
+  },
+  keystone: {
+    url: { type: 'string', default: '', help: 'Identity API version 3, as https://keystone.example/v3.' },
+    username: { type: 'string', default: 'ironic', help: 'User that asks Keystone whether tokens are valid.' },
+    password: { type: 'secret', default: '', help: 'Password of that user.' },
+    user_domain: { type: 'string', default: 'Default', help: 'Name of the domain of that user.' },
+    project: {
+      type: 'string',
+      default: 'service',
+      help: 'Project that this user logs in to. Who has the role service in it may do what a system member may.',
+    },
+    project_domain: { type: 'string', default: 'Default', help: 'Name of the domain of that project.' },
+    cache_ms: {
+      type: 'number',
+      default: minutes(5),
+      min: 0,
+      unit: 'ms',
+      help: 'Longest time for which a validated token is believed without asking again.',
+    },
   },
   database: {
     url: {
@@ -142,6 +190,23 @@ export const CONFIG_SCHEMA = {
       min: 1_000,
       unit: 'ms',
       help: 'Deadline of a whole run.',
+    },
+    force_power_state_during_sync: {
+      type: 'boolean',
+      default: true,
+      help: 'A node whose power state differs from the stored one is brought back to it; false: the stored one follows.',
+    },
+    power_sync_max_retries: {
+      type: 'number',
+      default: 3,
+      min: 0,
+      help: 'A node whose BMC fails, or whose power state cannot be brought back, more often than this goes into maintenance.',
+    },
+    max_wait_step_seconds: {
+      type: 'number',
+      default: 30,
+      min: 0,
+      help: 'Longest time of a step "wait" of cleaning, deployment or service; also its time when it names none.',
     },
     automated_clean: { type: 'boolean', default: true, help: 'Clean on the way to available.' },
   },

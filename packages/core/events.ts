@@ -35,7 +35,12 @@ export const EVENT_TYPES = {
   'configure.task': 'a task of the play ended {task, name, outcome}',
   'configure.done': 'the play ended {ok, changed, failed, seconds}',
   'machine.unknown': 'a machine nobody registered asked to boot {mac, uuid, serial}',
+  'webhook.changed': 'a webhook was made, changed, removed or told to deliver again {webhook, change}',
+  'webhook.disabled': 'a webhook is switched off, because nobody takes what it sends {webhook, reason}',
   'image.served': 'the depot closed an image exit {bytes, usedBytes}',
+  'access.changed':
+    'somebody changed something through the API {user, role, project, operation, target, change, request_id, address}',
+  'access.refused': 'a log-in failed {user, address, reason}',
 } as const satisfies Record<string, string>;
 
 export type EventType = keyof typeof EVENT_TYPES;

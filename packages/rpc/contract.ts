@@ -3,7 +3,7 @@
  * be lost is a row first. Every call carries a request id; a repeat gets the first answer. Client and handler types are both
  * made from this table, and a hash of it is pinned by a test.
  */
-import type { InterfaceKind, JsonObject, PowerTarget } from '@bessemer/core';
+import type { InterfaceKind, Json, JsonObject, PowerTarget } from '@bessemer/core';
 
 export interface BootDevice extends JsonObject {
   boot_device: string | null;
@@ -61,6 +61,32 @@ export interface RpcMethods {
   setBootDevice: { kind: 'call'; args: { nodeUuid: string; device: string; persistent: boolean }; result: null };
   getSupportedBootDevices: { kind: 'call'; args: { nodeUuid: string }; result: { supported_boot_devices: string[] } };
   injectNmi: { kind: 'call'; args: { nodeUuid: string }; result: null };
+  /** `console_info` null: it is not enabled. @throws UNSUPPORTED_DRIVER_EXTENSION, as do all below for hardware without it. */
+  getConsole: { kind: 'call'; args: { nodeUuid: string }; result: { console_info: JsonObject | null } };
+  setConsole: { kind: 'call'; args: { nodeUuid: string; enabled: boolean }; result: null };
+  changeBootMode: { kind: 'call'; args: { nodeUuid: string; mode: 'bios' | 'uefi' }; result: null };
+  changeSecureBoot: { kind: 'call'; args: { nodeUuid: string; isOn: boolean }; result: null };
+  listIndicators: { kind: 'call'; args: { nodeUuid: string }; result: { components: Indicators } };
+  getIndicator: {
+    kind: 'call';
+    args: { nodeUuid: string; component: string; name: string };
+    result: { state: string };
+  };
+  setIndicator: {
+    kind: 'call';
+    args: { nodeUuid: string; component: string; name: string; state: string };
+    result: null;
+  };
+  listVirtualMedia: { kind: 'call'; args: { nodeUuid: string }; result: { media: JsonObject[] } };
+  attachVirtualMedia: { kind: 'call'; args: { nodeUuid: string; device: string; imageUrl: string }; result: null };
+  detachVirtualMedia: { kind: 'call'; args: { nodeUuid: string; devices: string[] | null }; result: null };
+  listVendorMethods: { kind: 'call'; args: { nodeUuid: string }; result: { methods: JsonObject } };
+  /** A method that is async has only begun when this answers. @throws INVALID_PARAMETER for a method that is none. */
+  callVendorMethod: {
+    kind: 'call';
+    args: { nodeUuid: string; method: string; httpMethod: string; info: JsonObject };
+    result: { isAsync: boolean; result: Json };
+  };
   /**
    * Finds a node for an allocation, or (nodeUuid) records the node that an active instance has. Without nodeUuid the outcome
    * is in the allocation's row; with it @throws ALLOCATION_FAILED, NODE_LOCKED, NODE_ASSOCIATED.
@@ -69,6 +95,9 @@ export interface RpcMethods {
   /** A row changed: look at it. */
   wakeRun: { kind: 'cast'; args: { runId: string } };
 }
+
+/** Lamps by component and name. */
+export type Indicators = Record<string, Record<string, { readonly: boolean; states: string[] }>>;
 
 /** The work is a row now; `runId` names it (null when nothing was left to do). */
 export interface Accepted extends JsonObject {

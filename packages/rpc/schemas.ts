@@ -24,6 +24,11 @@ const NAME: Schema = { type: 'string', minLength: 1, maxLength: 255 };
 const STEPS: Schema = { type: 'array', items: OBJECT, maxItems: 1000 };
 const NULL: Schema = { type: 'null' };
 const nullable = (schema: Schema): Schema => ({ anyOf: [schema, NULL] });
+const withOne = (name: string, schema: Schema): Schema => ({
+  type: 'object',
+  properties: { [name]: schema },
+  required: [name],
+});
 const ACCEPTED: Schema = { type: 'object', properties: { runId: nullable(UUID) }, required: ['runId'] };
 const VALIDATION: Schema = {
   type: 'object',
@@ -111,6 +116,38 @@ export const METHOD_SCHEMAS: { readonly [M in RpcMethod]: MethodSchema<M> } = {
     },
   },
   injectNmi: { kind: 'call', args: { nodeUuid: UUID }, result: NULL },
+  getConsole: { kind: 'call', args: { nodeUuid: UUID }, result: withOne('console_info', nullable(OBJECT)) },
+  setConsole: { kind: 'call', args: { nodeUuid: UUID, enabled: BOOLEAN }, result: NULL },
+  changeBootMode: { kind: 'call', args: { nodeUuid: UUID, mode: { enum: ['bios', 'uefi'] } }, result: NULL },
+  changeSecureBoot: { kind: 'call', args: { nodeUuid: UUID, isOn: BOOLEAN }, result: NULL },
+  listIndicators: { kind: 'call', args: { nodeUuid: UUID }, result: withOne('components', OBJECT) },
+  getIndicator: {
+    kind: 'call',
+    args: { nodeUuid: UUID, component: NAME, name: NAME },
+    result: withOne('state', { type: 'string' }),
+  },
+  setIndicator: { kind: 'call', args: { nodeUuid: UUID, component: NAME, name: NAME, state: NAME }, result: NULL },
+  listVirtualMedia: {
+    kind: 'call',
+    args: { nodeUuid: UUID },
+    result: withOne('media', { type: 'array', items: OBJECT }),
+  },
+  attachVirtualMedia: {
+    kind: 'call',
+    args: { nodeUuid: UUID, device: NAME, imageUrl: { type: 'string', minLength: 1, maxLength: 4096 } },
+    result: NULL,
+  },
+  detachVirtualMedia: {
+    kind: 'call',
+    args: { nodeUuid: UUID, devices: nullable({ type: 'array', items: NAME }) },
+    result: NULL,
+  },
+  listVendorMethods: { kind: 'call', args: { nodeUuid: UUID }, result: withOne('methods', OBJECT) },
+  callVendorMethod: {
+    kind: 'call',
+    args: { nodeUuid: UUID, method: NAME, httpMethod: NAME, info: OBJECT },
+    result: { type: 'object', properties: { isAsync: BOOLEAN, result: {} }, required: ['isAsync', 'result'] },
+  },
   allocate: { kind: 'call', args: { allocationUuid: UUID, nodeUuid: nullable(UUID) }, result: NULL },
   wakeRun: { kind: 'cast', args: { runId: UUID }, result: null },
 };

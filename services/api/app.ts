@@ -1,19 +1,26 @@
 /** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import { ServiceError } from '@bessemer/core';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { checkLocalCaller, type Authenticator } from './auth.ts';
+import { clientAddress } from './access/address.ts';
+import { auditOf } from './access/audit.ts';
+import type { Authenticator } from './access/authenticator.ts';
+import { authorize, createViews } from './access/gate.ts';
+import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
+import { createPerformer } from './perform.ts';
 import type { ApiServices, Reply } from './request.ts';
 
 export interface ApiOptions extends ApiServices {
   readonly authenticator: Authenticator;
+  /** Addresses whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: readonly string[];
   /** Told of every answer that breaks the specification: tests fail on it. Without it, answers are not checked. */
   readonly onResponseProblem?: (problem: string) => void;
 }
@@ -34,6 +41,9 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
   /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+
+/** Who asks for what everybody may: the service's own documents. */
+const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
@@ -56,6 +66,16 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
   });
   const stopping = new AbortController();
+  const { perform } = createPerformer(options, HANDLERS);
+  const viewOf = createViews(options.db);
+
+  /** Aborted when the client goes away, or the service stops. */
+  function signalOf(response: ServerResponse): AbortSignal {
+    const gone = new AbortController();
+    if (response.closed) gone.abort();
+    else response.once('close', () => gone.abort());
+    return AbortSignal.any([gone.signal, stopping.signal]);
+  }
 
   async function answer(ctx: Exchange, requestId: string): Promise<{ operation: string; reply: Reply }> {
     // Paths without /v1 mean version 1, as Ironic routes them.
@@ -78,7 +98,17 @@ export function createApi(options: ApiOptions): Api {
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
-    if (!operation.isPublic) await options.authenticator.check(ctx.get('Authorization') || undefined);
+    const address = clientAddress(ctx.req.socket.remoteAddress, ctx.get('X-Forwarded-For'), options.trustedProxies);
+    const identity = operation.isPublic
+      ? NOBODY
+      : await options.authenticator.check({
+          authorization: ctx.get('Authorization') || undefined,
+          authToken: ctx.get('X-Auth-Token') || undefined,
+          address,
+        });
+    const db = viewOf(identity);
+    const query = new URLSearchParams(ctx.querystring);
+    await authorize({ operation, params, query }, identity, db);
     if (minor < operation.since)
       throw new ServiceError(
         'NOT_FOUND',
@@ -86,12 +116,19 @@ export function createApi(options: ApiOptions): Api {
       );
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
-    const query = new URLSearchParams(ctx.querystring);
     checkQuery(operation, query, minor);
     const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
     checkBody(operation, body);
+    if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
+    const scoped: ApiServices = db === options.db ? options : { ...options, db };
+    const isAudited = options.config.audit && options.authenticator.strategy !== 'noauth';
+    const audit = isAudited
+      ? auditOf({ operation, params, query, body }, identity, { requestId, address }, scoped)
+      : undefined;
     const handler = HANDLERS[operation.operationId as OperationId];
-    const reply = await handler(
+    let signal: AbortSignal | undefined;
+    const reply = await perform(
+      handler,
       {
         operation,
         params,
@@ -103,17 +140,17 @@ export function createApi(options: ApiOptions): Api {
         requestId: `${requestId}/${random.uuid()}`,
         base: options.config.public_endpoint.replace(/\/$/, '') || `http://${ctx.host || 'localhost'}`,
         header: (name) => ctx.get(name) || undefined,
+        identity,
+        authorize: (asked) => authorize(asked, identity, db),
         // Streams alone look at it, and a signal for every request costs more than many a request.
         get signal() {
-          const gone = new AbortController();
-          if (ctx.res.closed) gone.abort();
-          else ctx.res.once('close', () => gone.abort());
-          return AbortSignal.any([gone.signal, stopping.signal]);
+          return (signal ??= signalOf(ctx.res));
         },
       },
-      options,
+      audit?.services ?? scoped,
     );
-    if (options.onResponseProblem && !reply.stream) {
+    await audit?.done(reply);
+    if (options.onResponseProblem && !reply.stream && reply.status !== 304) {
       const text = reply.bytes
         ? new TextDecoder().decode(reply.bytes)
         : typeof reply.body === 'object'
@@ -166,7 +203,8 @@ export function createApi(options: ApiOptions): Api {
       status = fault.status;
       if (status >= 500) failures.inc();
       if (status === 503) ctx.set('Retry-After', '1');
-      if (status === 401) ctx.set('WWW-Authenticate', 'Basic realm="Baremetal API"');
+      if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
+      if (status === 429 && isServiceError(error)) ctx.set('Retry-After', String(error.context['retryAfterS'] ?? 1));
       ctx.set('Content-Type', 'application/json');
       // Headers that had gone out already cannot be taken back.
       if (ctx.res.headersSent) ctx.res.destroy();

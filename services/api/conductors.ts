@@ -1,5 +1,11 @@
 /** Which conductors live, what they run, and which of them works on a node. */
-import { type ConductorSession, type DriverDescription, type Node, ServiceError } from '@bessemer/core';
+import {
+  type ConductorSession,
+  type DriverDescription,
+  type InterfaceKind,
+  type Node,
+  ServiceError,
+} from '@bessemer/core';
 import { conductorFor } from '@bessemer/rpc';
 import type { ApiServices } from './request.ts';
 
@@ -40,4 +46,13 @@ export async function hostFor(node: Node, services: ApiServices): Promise<string
   const host = conductorFor(node, await readConductors(services));
   if (host === undefined) throw noValidHost(node.driver, node.conductorGroup);
   return host;
+}
+
+/** The implementation of a kind that the node uses: its own, or the default of its hardware type. @throws DRIVER_NOT_FOUND. */
+export async function interfaceOf(node: Node, kind: InterfaceKind, services: ApiServices): Promise<string> {
+  const own = node.interfaces[kind];
+  if (own !== undefined) return own;
+  const driver = driverOf(await readConductors(services), node.driver);
+  if (!driver) throw noValidHost(node.driver, node.conductorGroup);
+  return driver.defaults[kind];
 }

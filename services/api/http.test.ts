@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
 import { connect } from 'node:net';
-import { asNodeId, asRunId, type ServiceError } from '@bessemer/core';
-import { ManualClock, seededRandom, settle } from '@bessemer/ports/testing';
+import { asNodeId, asRunId } from '@bessemer/core';
+import { ManualClock } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { basicAuthentication, hashPassword } from './auth.ts';
 import { isTooDeep } from './http/body.ts';
 import { startApi, type TestApi } from './testing.ts';
 
@@ -230,63 +229,6 @@ describe('the event stream', () => {
     expect((await api.request('GET', '/v1/events?type=nosuch')).fault).toMatch(
       /^There is no event type nosuch\. Types: node\.created/,
     );
-  });
-});
-
-describe('http_basic', () => {
-  it('lets in who knows the password, and all to the version documents', async () => {
-    const random = seededRandom(3);
-    const hash = await hashPassword('right', random);
-    const closed = await startApi({
-      authenticator: basicAuthentication(async (user) => (user === 'admin' ? hash : undefined), random),
-    });
-    const get = async (path: string, credential?: string) =>
-      closed.request(
-        'GET',
-        path,
-        credential === undefined ? {} : { headers: { Authorization: `Basic ${btoa(credential)}` } },
-      );
-    expect((await get('/')).status).toBe(200);
-    const refused = await get('/v1/nodes');
-    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="Baremetal API"']);
-    expect((await get('/v1/nodes', 'admin:wrong')).status).toBe(401);
-    expect((await get('/v1/nodes', 'nobody:right')).status).toBe(401);
-    expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
-    expect((await get('/v1/nodes', 'admin:right')).status).toBe(200);
-    await closed.stop();
-  });
-
-  it('checks two passwords at a time, lets 32 wait, and sends the rest away for a second', async () => {
-    const release: Array<() => void> = [];
-    let running = 0;
-    let most = 0;
-    const authenticator = basicAuthentication(
-      async () => undefined,
-      seededRandom(3),
-      async () => {
-        most = Math.max(most, ++running);
-        await new Promise<void>((resolve) => release.push(resolve));
-        running--;
-        return Buffer.alloc(32);
-      },
-    );
-    const codes: string[] = [];
-    const flood = Array.from({ length: 40 }, (_, i) =>
-      authenticator.check(`Basic ${btoa(`u:${i}`)}`).catch((error: ServiceError) => void codes.push(error.code)),
-    );
-    await settle();
-    expect([running, codes]).toEqual([2, Array(6).fill('TEMPORARY_FAILURE')]);
-    const closed = await startApi({ authenticator });
-    const busy = await closed.request('GET', '/v1/nodes', { headers: { Authorization: `Basic ${btoa('u:more')}` } });
-    expect([busy.status, busy.headers.get('retry-after')]).toEqual([503, '1']);
-    while (release.length > 0) {
-      release.shift()!();
-      await settle();
-    }
-    await Promise.all(flood);
-    expect(most).toBe(2);
-    expect(codes.filter((code) => code === 'NOT_AUTHENTICATED')).toHaveLength(34);
-    await closed.stop();
   });
 });
 

@@ -1,9 +1,10 @@
 /** What a handler gets and gives, and what all handlers share. */
 import type { OperationSpec } from '@bessemer/api-spec';
-import type { Config, Json, JsonObject } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import type { Config, Identity, Json, JsonObject } from '@bessemer/core';
+import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { RpcClient } from '@bessemer/rpc';
+import type { Asked } from './access/gate.ts';
 
 export interface ApiServices {
   readonly db: Db;
@@ -25,8 +26,19 @@ export interface ApiRequest {
   /** Scheme and host for links, no trailing slash. */
   readonly base: string;
   readonly header: (name: string) => string | undefined;
+  /** Who asks. `services.db` shows only what they may see. */
+  readonly identity: Identity;
+  /** For a handler that does other operations on somebody's behalf: may they? @throws ServiceError FORBIDDEN, NOT_FOUND. */
+  readonly authorize: (asked: Asked) => Promise<void>;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  /** If-Match. The services that come with the request check it by themselves in the first write or call. */
+  readonly precondition?: Precondition;
+}
+
+export interface Precondition {
+  /** In the transaction that is to change the object. @throws ServiceError PRECONDITION_FAILED. */
+  check(repositories: Repositories): Promise<void>;
 }
 
 export interface Reply {

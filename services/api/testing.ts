@@ -15,7 +15,9 @@ import { type Clock, silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import type { RpcClient, RpcMethods } from '@bessemer/rpc';
 import { createApi } from './app.ts';
-import { type Authenticator, noAuthentication } from './auth.ts';
+import { type Authenticator, noAuthentication } from './access/authenticator.ts';
+
+export { startKeystone, type TestKeystone } from './access/keystone-testing.ts';
 
 const everyKind = <T>(value: (kind: InterfaceKind) => T) =>
   Object.fromEntries(INTERFACE_KINDS.map((kind) => [kind, value(kind)])) as Record<InterfaceKind, T>;
@@ -40,7 +42,7 @@ export interface TestApi {
   readonly calls: RecordedCall[];
   /** The request id of each call. */
   readonly callIds: string[];
-  /** What the conductor answers next to a method; a ServiceError is thrown. */
+  /** What the conductor answers to a method from now on; a ServiceError is thrown, a function is called. */
   answer(method: keyof RpcMethods, result: unknown): void;
   /** One request; JSON in and out. `version` is N of 1.N, or a header's text. */
   request(
@@ -61,7 +63,15 @@ export interface TestReply {
 }
 
 export async function startApi(
-  options: { authenticator?: Authenticator; config?: Partial<Config['api']>; clock?: Clock } = {},
+  options: {
+    authenticator?: Authenticator;
+    config?: Partial<Config['api']>;
+    clock?: Clock;
+    /** Puts something between the API and its database. */
+    around?: (db: Db) => Db;
+    /** What the conductor answers next to every method that `answer` does not name. */
+    otherwise?: unknown;
+  } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
   const random = seededRandom(7);
@@ -78,8 +88,9 @@ export async function startApi(
     async call(host, method, args, { requestId }) {
       calls.push({ host, method, args });
       callIds.push(requestId);
-      const result = answers.get(method) ?? { runId: null };
+      const result = answers.get(method) ?? options.otherwise ?? { runId: null };
       if (result instanceof ServiceError) throw result;
+      if (typeof result === 'function') return (await result(args)) as never;
       return result as never;
     },
     cast() {},
@@ -89,7 +100,7 @@ export async function startApi(
   };
   const problems: string[] = [];
   const api = createApi({
-    db,
+    db: options.around?.(db) ?? db,
     rpc,
     clock,
     random,

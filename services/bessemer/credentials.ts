@@ -1,7 +1,7 @@
 /** The administrator's credential of the first start, and the profile by which the command line finds the service. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { hashPassword } from '@bessemer/api';
+import { hashPassword, newToken, tokenHash } from '@bessemer/api';
 import type { Db } from '@bessemer/db';
 import type { Random } from '@bessemer/ports';
 
@@ -10,10 +10,12 @@ const settingOf = (user: string) => `password:${user}`;
 
 /** What `baremetal` reads when no flag, no OS_* variable and no clouds.yaml says where the service is. */
 export interface Profile {
-  readonly auth_type: 'http_basic' | 'none';
+  readonly auth_type: 'http_basic' | 'token' | 'none';
   readonly endpoint: string;
   readonly username?: string;
   readonly password?: string;
+  /** A bearer token of ours. */
+  readonly token?: string;
 }
 
 /** Looks up the stored hash of a user. */
@@ -23,6 +25,26 @@ async function writePrivate(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFile(`${path}.part`, content, { mode: 0o600 });
   await rename(`${path}.part`, path);
+}
+
+/** The administrator's token that was kept, as long as it is valid, or a new one in its place. */
+async function ownToken(db: Db, random: Random, kept: Profile | undefined): Promise<string> {
+  if (kept?.token !== undefined && (await db.read.tokens.findOpen(tokenHash(kept.token)))) return kept.token;
+  const token = newToken(random);
+  await db.write('administrator', async (tx) => {
+    const old = await tx.tokens.find(ADMIN);
+    if (old) await tx.tokens.remove(old.uuid);
+    await tx.tokens.create({
+      uuid: random.uuid(),
+      name: ADMIN,
+      sha256: tokenHash(token),
+      role: 'admin',
+      project: null,
+      createdBy: 'the first start',
+      expiresAt: null,
+    });
+  });
+  return token;
 }
 
 /**
@@ -36,16 +58,18 @@ export async function writeProfile(options: {
   dataDir: string;
   profilePath: string;
   endpoint: string;
-  auth: 'http_basic' | 'noauth';
+  auth: 'http_basic' | 'keystone' | 'noauth';
 }): Promise<Profile> {
   const { db, random, endpoint } = options;
   const own = join(options.dataDir, 'profile.json');
   let profile: Profile = { auth_type: 'none', endpoint };
+  const kept = await readFile(own, 'utf8').then(
+    (text) => JSON.parse(text) as Profile,
+    () => undefined,
+  );
+  // Users and passwords are Keystone's then: the profile holds a token of ours, so that the command line works beside it.
+  if (options.auth === 'keystone') profile = { auth_type: 'token', endpoint, token: await ownToken(db, random, kept) };
   if (options.auth === 'http_basic') {
-    const kept = await readFile(own, 'utf8').then(
-      (text) => JSON.parse(text) as Profile,
-      () => undefined,
-    );
     let password = kept?.password;
     if (password === undefined || (await passwordLookUp(db)(ADMIN)) === undefined) {
       const fresh = Buffer.from(random.bytes(18)).toString('base64url');

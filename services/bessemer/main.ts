@@ -108,7 +108,13 @@ function serviceCommand(name: string, summary: string, roles: readonly Role[]): 
     .option('--config <file>', 'configuration file; docs/bessemer.conf.sample has every option')
     .option('--data-dir <dir>', `where database, keys, images and logs live (default: ${defaultDataDir})`)
     .option('--api-port <port>', 'port of the API (default: 6385)')
-    .addOption(new Option('--auth <strategy>', 'who may ask (default: http_basic)').choices(['http_basic', 'noauth']))
+    .addOption(
+      new Option('--auth <strategy>', 'who may ask (default: http_basic)').choices([
+        'http_basic',
+        'keystone',
+        'noauth',
+      ]),
+    )
     .option('--log <file>', 'log to a file instead of standard error')
     .option('--set <group.key=value>', 'any option of the configuration; may be repeated', collect, {})
     .action((options: ServiceOptions) => serve(roles, options));

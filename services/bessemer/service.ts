@@ -1,7 +1,7 @@
 /** The composition: which parts a role needs, in which order they start, and how they are joined. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Api, basicAuthentication, createApi, noAuthentication } from '@bessemer/api';
+import { type Api, createApi } from '@bessemer/api';
 import { type Boot, type BootNetwork, createBoot, createDbDirectory } from '@bessemer/boot';
 import { type Config, ServiceError } from '@bessemer/core';
 import { type Db, openDatabase, requestStore } from '@bessemer/db';
@@ -9,7 +9,8 @@ import type { Clock, Datagrams, Log, Random } from '@bessemer/ports';
 import { createAmqpTransport, createMemoryTransport, type RpcTransport } from '@bessemer/rpc';
 import { prepareArtefacts } from './artefacts.ts';
 import { startConductorRole } from './conductor-role.ts';
-import { passwordLookUp, writeProfile } from './credentials.ts';
+import { createAuthenticator } from './authentication.ts';
+import { writeProfile } from './credentials.ts';
 import { type Identity, loadIdentity } from './identity.ts';
 
 export type Role = 'api' | 'conductor' | 'boot';
@@ -104,7 +105,8 @@ export function createService(options: ServiceOptions): Service {
       random,
       log: log.child({ part: 'api' }),
       config: config.api,
-      authenticator: isOpen ? noAuthentication : basicAuthentication(passwordLookUp(db), random),
+      authenticator: createAuthenticator({ config, db, clock, random, log: log.child({ part: 'access' }) }),
+      trustedProxies: config.access.trusted_proxies,
     });
     const port = await api.start(config.api.address, config.api.port);
     stops.push(['api', () => api.stop()]);

@@ -2,3 +2,5 @@
 export { runProgram, type ProgramDeps } from './program.ts';
 export type { Io } from './command.ts';
 export type { Clock } from './clock.ts';
+export { manualPage } from './manual.ts';
+export { VERSION } from './version.ts';

@@ -4,8 +4,7 @@ import type { Clock } from './clock.ts';
 import type { Io } from './command.ts';
 import { CliError } from './errors.ts';
 import { runProgram } from './program.ts';
-
-const VERSION = '0.1.0';
+import { VERSION } from './version.ts';
 
 const clock: Clock = {
   now: () => Date.now(),

@@ -1,45 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { COMMANDS } from './catalogue.ts';
-import type { Io } from './command.ts';
+import { allCommands } from './catalogue/index.ts';
 import { readConfigDrive } from './commands/config-drive.ts';
 import { keyValue } from './commands/values.ts';
-import { normaliseWait, parseCommand, runProgram, splitArguments } from './program.ts';
+import { assignWords, parseCommand } from './parser.ts';
+import { runProgram } from './program.ts';
+import { memoryIo } from './testing.ts';
+import { normaliseWait, spellOut, splitArguments } from './words.ts';
 
-/** Input and output in memory; folders by their files. */
-function memoryIo(files: Record<string, string> = {}) {
-  const written = { out: '', err: '' };
-  const io: Io = {
-    out: (text) => void (written.out += text),
-    err: (text) => void (written.err += text),
-    readFile: (path) => files[path]!,
-    isFile: (path) => Object.hasOwn(files, path),
-    listFolder(path) {
-      const below = Object.keys(files).filter((f) => f.startsWith(`${path}/`));
-      return below.length === 0 ? undefined : [...new Set(below.map((f) => f.slice(path.length + 1).split('/')[0]!))];
-    },
-    readInput: async () => '',
-    writeFile: () => {},
-    terminalWidth: () => undefined,
-    hasColour: false,
-    signal: new AbortController().signal,
-    runProgram: ([program]) => (program === 'mkisofs' ? { code: 0, out: Buffer.from('iso'), err: '' } : undefined),
-  };
-  return { io, written };
-}
 const clock = { now: () => 0, sleep: async () => {} };
 const run = async (...argv: string[]) => {
   const { io, written } = memoryIo();
   const code = await runProgram({ argv, env: { HOME: '/none' }, io, clock, version: '9' });
   return { code, ...written };
 };
-const parse = (...argv: string[]) => {
-  const { command, rest } = splitArguments(argv);
+const parse = async (...argv: string[]) => {
+  const { command, rest } = await splitArguments(argv);
   return parseCommand(command!, rest, memoryIo().io);
 };
 
 describe('arguments', () => {
-  it('finds the longest command, with connection options before and after it', () => {
-    const found = splitArguments([
+  it('finds the longest command, with connection options before and after it', async () => {
+    const found = await splitArguments([
       '--os-endpoint',
       'http://x',
       '--debug',
@@ -52,30 +33,30 @@ describe('arguments', () => {
     ]);
     expect(found.command?.name).toBe('node boot device set');
     expect(found.rest).toEqual(['--os-endpoint', 'http://x', '--debug', 'n1', 'pxe']);
-    expect(parse('node', 'show', 'n1', '--os-endpoint=http://y')).toMatchObject({
-      args: ['n1'],
+    expect(await parse('node', 'show', 'n1', '--os-endpoint=http://y')).toMatchObject({
+      values: [['n1']],
       options: { osEndpoint: 'http://y' },
     });
   });
 
-  it('--wait takes a following number, not a following name', () => {
+  it('--wait takes a following number, not a following name', async () => {
     expect(normaliseWait(['--wait', 'n1'])).toEqual(['--wait=0', 'n1']);
     expect(normaliseWait(['n1', '--wait', '60'])).toEqual(['n1', '--wait=60']);
     expect(normaliseWait(['n1', '--wait'])).toEqual(['n1', '--wait=0']);
     expect(normaliseWait(['--', '--wait'])).toEqual(['--', '--wait']);
-    expect(parse('node', 'deploy', '--wait', 'n1')).toMatchObject({ args: ['n1'], options: { wait: 0 } });
-    expect(parse('node', 'deploy', 'n1', '--wait=5')).toMatchObject({ options: { wait: 5 } });
-    expect(() => parse('node', 'deploy', 'n1', '--wait=x')).toThrow(/integer/);
+    expect(await parse('node', 'deploy', '--wait', 'n1')).toMatchObject({ values: [['n1']], options: { wait: 0 } });
+    expect(await parse('node', 'deploy', 'n1', '--wait=5')).toMatchObject({ options: { wait: 5 } });
+    await expect(parse('node', 'deploy', 'n1', '--wait=x')).rejects.toThrow(/integer/);
   });
 
-  it('collects repeated options, and several fields behind one flag', () => {
+  it('collects repeated options, and several fields behind one flag', async () => {
     expect(
-      parse('node', 'show', 'n1', '--fields', 'uuid', 'name', '--fields', 'extra', '-c', 'a', '-c', 'b'),
+      await parse('node', 'show', 'n1', '--fields', 'uuid', 'name', '--fields', 'extra', '-c', 'a', '-c', 'b'),
     ).toMatchObject({
       options: { fields: ['uuid', 'name', 'extra'], column: ['a', 'b'] },
     });
-    expect(parse('node', 'list', '--no-maintenance')).toMatchObject({ options: { maintenance: false } });
-    expect((parse('node', 'list') as { options: object }).options).not.toHaveProperty('maintenance');
+    expect(await parse('node', 'list', '--no-maintenance')).toMatchObject({ options: { maintenance: false } });
+    expect(((await parse('node', 'list')) as { options: object }).options).not.toHaveProperty('maintenance');
   });
 
   it.each([
@@ -86,11 +67,44 @@ describe('arguments', () => {
     [['node', 'list', '--fields', 'nope']],
     [['node', 'show']],
     [['node', 'show', 'a', 'b']],
+    [['node', 'clean', 'n1']],
+    [['node', 'clean', 'n1', '--clean-steps', '[]', '--runbook', 'r']],
+    [['node', 'clean', 'n1', '--runbook', 'r', '--disable-ramdisk']],
+    [['node', 'boot', 'device', 'set', 'pxe']],
+    [['node', 'list', '--p', 'x']],
     [['node', 'boot', 'device', 'set', 'n1', 'floppy']],
   ])('%j is called wrongly: exit code 2, one line and a hint', async (argv) => {
     const { code, err } = await run(...argv);
     expect(code).toBe(2);
     expect(err).toMatch(/^baremetal .*\nSee: baremetal .* --help\n$/);
+  });
+
+  it('takes options that are written short', async () => {
+    expect(await parse('node', 'list', '--prov', 'active', '--maint')).toMatchObject({
+      options: { provisionState: 'active', maintenance: true },
+    });
+    const { command } = await splitArguments(['node', 'list']);
+    expect(spellOut(command!, ['--lim=5', '--', '--lim=5'])).toEqual(['--limit=5', '--', '--lim=5']);
+    expect(() => spellOut(command!, ['--shard'])).toThrow(/--shard could be --sharded or --shards/);
+  });
+
+  it('deals words out to arguments, several to one that may stand before others', () => {
+    const node = { name: '<node...>', help: '' };
+    const device = { name: '<device>', help: '', choices: ['pxe'] };
+    expect(assignWords([node, device], ['a', 'b', 'pxe'])).toEqual([['a', 'b'], ['pxe']]);
+    expect(
+      assignWords(
+        [
+          { name: '<node>', help: '' },
+          { name: '[trait...]', help: '' },
+        ],
+        ['a'],
+      ),
+    ).toEqual([['a'], []]);
+    expect(assignWords([{ name: '[node]', help: '' }], [])).toEqual([[]]);
+    expect(() => assignWords([node, device], ['a'])).toThrow(/missing required argument 'node'/);
+    expect(() => assignWords([node, device], ['a', 'disk'])).toThrow(/'device' is one of pxe, not 'disk'/);
+    expect(() => assignWords([device], ['pxe', 'x'])).toThrow(/too many arguments: x/);
   });
 
   it('reads key=value as JSON where it is JSON', () => {
@@ -103,7 +117,7 @@ describe('arguments', () => {
 
 describe('the program', () => {
   it('has help for every command, with its summary', async () => {
-    for (const command of COMMANDS) {
+    for (const command of await allCommands()) {
       const { code, out } = await run(...command.name.split(' '), '--help');
       expect(code, command.name).toBe(0);
       expect(out).toContain(command.summary);
@@ -112,10 +126,6 @@ describe('the program', () => {
     expect((await run('--help')).out).toContain('node timeline');
     expect((await run('node', '--help')).out).toContain('node list');
     expect(await run('--version')).toMatchObject({ code: 0, out: 'baremetal 9\n' });
-  });
-
-  it('has functions behind all commands', async () => {
-    for (const command of COMMANDS) expect(await command.load(), command.name).toBeTypeOf('function');
   });
 
   it('names similar commands for one that is none', async () => {
@@ -127,12 +137,6 @@ describe('the program', () => {
 
   it('says how to start the service when it is not known where it is', async () => {
     expect(await run('node', 'list')).toMatchObject({ code: 1, err: expect.stringContaining('bessemer up') as string });
-  });
-
-  it.each(['bash', 'zsh', 'fish'])('prints a completion script for %s', async (shell) => {
-    const { code, out } = await run('completion', shell);
-    expect(code).toBe(0);
-    expect(out).toContain('--config-drive'.replace('--', shell === 'fish' ? '-l ' : '--'));
   });
 });
 

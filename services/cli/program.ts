@@ -1,52 +1,9 @@
 /** From arguments to an exit code: finds the command, parses its options, runs it, writes what it gives. */
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { COMMANDS } from './catalogue.ts';
 import type { Clock } from './clock.ts';
-import type { ArgumentSpec, CommandSpec, Io, OptionSpec, Options } from './command.ts';
-import { type ConnectionOptions, findConnection } from './connection/connection.ts';
+import type { CommandSpec, Invocation, Io, Options } from './command.ts';
+import type { ConnectionOptions } from './connection/connection.ts';
 import { CliError, usageError } from './errors.ts';
-
-const option = (flags: string, help: string, more: Partial<OptionSpec> = {}): OptionSpec => ({ flags, help, ...more });
-
-/** Stand before or after the command. */
-export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
-  option('--os-endpoint <url>', 'Where the service is (OS_ENDPOINT)'),
-  option('--os-auth-type <type>', 'none or http_basic (OS_AUTH_TYPE)'),
-  option('--os-username <name>', 'User (OS_USERNAME)'),
-  option('--os-password <password>', 'Password (OS_PASSWORD)'),
-  option('--os-cloud <name>', 'Cloud of clouds.yaml (OS_CLOUD)'),
-  option('--os-baremetal-api-version <version>', '1.N or latest (OS_BAREMETAL_API_VERSION)'),
-  option('--max-retries <number>', 'Retries when a node is locked or the service is busy', { isInteger: true }),
-  option('--retry-interval <seconds>', 'Seconds between two of them', { isInteger: true }),
-  option('--debug', 'Show requests and answers, without secrets'),
-];
-
-const COMMON_DISPLAY: readonly OptionSpec[] = [
-  option('-c, --column <column>', 'Show only this column (repeat for more)', { isRepeated: true }),
-  option('--max-width <columns>', 'Widest table; 0: no limit', { isInteger: true }),
-  option('--fit-width', 'Fit the table to the terminal'),
-  option('--print-empty', 'Print a table without rows, too'),
-  option('--noindent', 'JSON on one line'),
-];
-export const DISPLAY_OPTIONS: Readonly<Record<'list' | 'one', readonly OptionSpec[]>> = {
-  list: [
-    option('-f, --format <format>', 'Format, table if missing', { choices: ['csv', 'json', 'table', 'value', 'yaml'] }),
-    ...COMMON_DISPLAY,
-    option('--quote <mode>', 'What CSV quotes, nonnumeric if missing', {
-      choices: ['all', 'minimal', 'none', 'nonnumeric'],
-    }),
-    option('--sort-column <column>', 'Sort by this column (repeat for more)', { isRepeated: true }),
-    option('--sort-ascending', 'In ascending order', { excludes: ['sortDescending'] }),
-    option('--sort-descending', 'In descending order'),
-  ],
-  one: [
-    option('-f, --format <format>', 'Format, table if missing', {
-      choices: ['json', 'shell', 'table', 'value', 'yaml'],
-    }),
-    ...COMMON_DISPLAY,
-    option('--prefix <prefix>', 'Before each variable of the format shell'),
-  ],
-};
+import type { FormatOptions, Output } from './output/format.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -58,123 +15,106 @@ export interface ProgramDeps {
   readonly version: string;
 }
 
-const takesValue = (spec: OptionSpec) => /[<]/.test(spec.flags);
-const longFlag = (spec: OptionSpec) => /--[a-z0-9-]+/.exec(spec.flags)![0];
-const GLOBAL_VALUES = new Set(GLOBAL_OPTIONS.filter(takesValue).map(longFlag));
-
-/** The words of the command and all other arguments, in their order. */
-export function splitArguments(argv: readonly string[]): {
-  command: CommandSpec | undefined;
-  words: string[];
-  rest: string[];
-} {
-  const before: string[] = [];
-  let at = 0;
-  while (at < argv.length && argv[at]!.startsWith('-')) {
-    before.push(argv[at]!);
-    if (GLOBAL_VALUES.has(argv[at]!) && at + 1 < argv.length) before.push(argv[++at]!);
-    at += 1;
-  }
-  const words = argv.slice(at);
-  for (let length = Math.min(4, words.length); length > 0; length--) {
-    const name = words.slice(0, length).join(' ');
-    const command = COMMANDS.find((c) => c.name === name);
-    if (command) return { command, words: words.slice(0, length), rest: [...before, ...words.slice(length)] };
-  }
-  return { command: undefined, words, rest: before };
-}
-
-/** `--wait` takes a following number only: a following name is the node. */
-export function normaliseWait(args: readonly string[]): string[] {
-  const result: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]!;
-    if (arg === '--') return [...result, ...args.slice(i)];
-    if (arg !== '--wait') {
-      result.push(arg);
-      continue;
-    }
-    const next = args[i + 1];
-    const isNumber = next !== undefined && /^\d+$/.test(next);
-    result.push(`--wait=${isNumber ? next : '0'}`);
-    if (isNumber) i += 1;
-  }
-  return result;
-}
-
-function integer(text: string): number {
-  if (!/^-?\d+$/.test(text)) throw new InvalidArgumentError('It must be an integer.');
-  return Number(text);
-}
-
-function makeOption(spec: OptionSpec): Option {
-  const made = new Option(spec.flags, spec.help);
-  const check = (value: string): unknown => {
-    if (spec.choices && !spec.choices.includes(value))
-      throw new InvalidArgumentError(`It is one of: ${spec.choices.join(', ')}.`);
-    return spec.isInteger ? integer(value) : value;
-  };
-  if (takesValue(spec) || spec.flags.includes('['))
-    made.argParser((value: string, previous: unknown) => {
-      const parsed = check(value);
-      return spec.isRepeated ? [...(Array.isArray(previous) ? (previous as unknown[]) : []), parsed] : parsed;
-    });
-  if (spec.isRequired) made.makeOptionMandatory();
-  if (spec.excludes) made.conflicts([...spec.excludes]);
-  return made;
-}
-
-function makeArgument(spec: ArgumentSpec): Argument {
-  const made = new Argument(spec.name, spec.help);
-  return spec.choices ? made.choices([...spec.choices]) : made;
-}
-
-interface Parsed {
-  readonly args: readonly string[];
-  readonly options: Options;
-}
-
-/**
- * Parses the arguments of one command.
- * @returns the exit code instead when help was asked for.
- * @throws CliError with exit code 2 for arguments that it does not take.
- */
-export function parseCommand(
-  spec: CommandSpec,
-  rest: readonly string[],
-  io: Pick<Io, 'out' | 'terminalWidth'>,
-): Parsed | 0 {
-  const command = new Command(`baremetal ${spec.name}`);
-  command.description(spec.summary).exitOverride().allowExcessArguments(false);
-  command.configureOutput({
-    writeOut: (text) => io.out(text),
-    writeErr: () => {},
-    getOutHelpWidth: () => io.terminalWidth() ?? 100,
+async function apiOf(spec: CommandSpec, options: Options, { env, io, clock }: ProgramDeps): Promise<Invocation['api']> {
+  const [{ findConnection }, { createApi }] = await Promise.all([
+    import('./connection/connection.ts'),
+    import('./connection/http.ts'),
+  ]);
+  const names = [
+    'osEndpoint',
+    'osEndpointOverride',
+    'osAuthType',
+    'osAuthPlugin',
+    'osUsername',
+    'osPassword',
+    'osCloud',
+    'osCacert',
+    'osCert',
+    'osKey',
+    'osBaremetalApiVersion',
+  ] as const;
+  const given: ConnectionOptions = Object.fromEntries(
+    names.flatMap((name) => (typeof options[name] === 'string' ? [[name, options[name]]] : [])),
+  );
+  const readFile = (path: string) => (io.isFile(path) ? io.readFile(path) : undefined);
+  const timeoutS = options['timeout'] as number | undefined;
+  return createApi({
+    connection: spec.isLocal
+      ? { endpoint: 'http://127.0.0.1', source: '', username: undefined, password: undefined, apiVersion: 'latest' }
+      : findConnection({ ...given, isInsecure: options['insecure'] === true }, env, readFile),
+    clock,
+    retries: (options['maxRetries'] as number | undefined) ?? 5,
+    retryIntervalMs: ((options['retryInterval'] as number | undefined) ?? 2) * 1000,
+    ...(timeoutS === undefined || timeoutS <= 0 ? {} : { idleMs: timeoutS * 1000 }),
+    ...(options['debug'] === true ? { debug: (line: string) => io.err(`${line}\n`) } : {}),
   });
-  for (const argument of spec.arguments ?? []) command.addArgument(makeArgument(argument));
-  for (const made of spec.options ?? []) command.addOption(makeOption(made));
-  const groups: Array<readonly [string, readonly OptionSpec[]]> = [
-    ...(spec.shows ? [['Output:', DISPLAY_OPTIONS[spec.shows]] as const] : []),
-    ['Connection:', GLOBAL_OPTIONS],
-  ];
-  for (const [heading, options] of groups)
-    for (const made of options) command.addOption(makeOption(made).helpGroup(heading));
-  if (spec.examples) command.addHelpText('after', `\nExamples:\n${spec.examples.map((e) => `  ${e}`).join('\n')}`);
-  try {
-    command.parse(normaliseWait(rest), { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed') return 0;
-    throw new CliError(`baremetal ${spec.name}: ${error.message.replace(/^error: /, '')}`, {
-      exitCode: 2,
-      hint: `See: baremetal ${spec.name} --help`,
-    });
-  }
-  return { args: command.args, options: command.opts() };
 }
 
-function overview(): string {
-  const width = Math.max(...COMMANDS.map((c) => c.name.length));
+function formatOf(options: Options, { env, io }: ProgramDeps): FormatOptions {
+  const list = (name: string) => (Array.isArray(options[name]) ? (options[name] as string[]) : []);
+  const maxWidth = (options['maxWidth'] as number | undefined) ?? Number(env['CLIFF_MAX_TERM_WIDTH'] ?? 0);
+  const fits = options['fitWidth'] === true || env['CLIFF_FIT_WIDTH'] === '1';
+  return {
+    format: (options['format'] as FormatOptions['format'] | undefined) ?? 'table',
+    columns: list('column'),
+    maxWidth: maxWidth > 0 ? maxWidth : fits ? (io.terminalWidth() ?? 0) : 0,
+    printEmpty: options['printEmpty'] === true,
+    noIndent: options['noindent'] === true,
+    quote: (options['quote'] as FormatOptions['quote'] | undefined) ?? 'nonnumeric',
+    prefix: (options['prefix'] as string | undefined) ?? '',
+    sortColumns: list('sortColumn'),
+    isDescending: options['sortDescending'] === true,
+  };
+}
+
+type NodeOutputs = ReadonlyArray<{ readonly node: string; readonly output: Output }>;
+
+/** Tables of single objects follow one another; all else becomes one list with the node in front. */
+async function textOfMany(outputs: NodeOutputs, format: FormatOptions): Promise<string> {
+  const [{ formatOutput }, { joined }] = await Promise.all([import('./output/format.ts'), import('./over-nodes.ts')]);
+  if (outputs[0]?.output.kind === 'one') {
+    if (format.format === 'shell') throw usageError('The format shell takes one node.');
+    if (format.format === 'table')
+      return outputs.map(({ node, output }) => `${node}:\n${formatOutput(output, format)}`).join('\n');
+  }
+  const all = joined(outputs);
+  const columns = format.columns.length === 0 ? [] : ['Node', ...format.columns];
+  return all ? formatOutput(all, { ...format, columns }) : '';
+}
+
+async function runCommand(spec: CommandSpec, rest: readonly string[], deps: ProgramDeps): Promise<number> {
+  const { io, clock } = deps;
+  const [{ parseCommand }, { turnsOf, runOverNodes }] = await Promise.all([
+    import('./parser.ts'),
+    import('./over-nodes.ts'),
+  ]);
+  const parsed = parseCommand(spec, rest, io);
+  if (parsed === 0) return 0;
+  const turns = turnsOf(spec, parsed);
+  const [run, api] = await Promise.all([spec.load(), apiOf(spec, parsed.options, deps)]);
+  const [first] = turns;
+  const { args, options } = first!;
+  const invocation: Invocation = { spec, args, options, api, io, clock };
+  const format = formatOf(parsed.options, deps);
+  if (turns.length > 1) {
+    const { outputs, code } = await runOverNodes(run, invocation, turns);
+    if (outputs.length > 0) io.out(await textOfMany(outputs, format));
+    return code;
+  }
+  const result = await run(invocation);
+  if (result === undefined || typeof result === 'number') return result ?? 0;
+  const { formatOutput } = await import('./output/format.ts');
+  io.out(formatOutput(result, format));
+  return 0;
+}
+
+async function overview(): Promise<string> {
+  const [{ allCommands }, { GLOBAL_OPTIONS }] = await Promise.all([
+    import('./catalogue/index.ts'),
+    import('./catalogue/display-options.ts'),
+  ]);
+  const commands = await allCommands();
+  const width = Math.max(...commands.map((c) => c.name.length));
   const globals = GLOBAL_OPTIONS.map((o) => `  ${o.flags.padEnd(38)} ${o.help}`);
   return [
     'Usage: baremetal [connection] COMMAND [arguments] [options]',
@@ -182,98 +122,64 @@ function overview(): string {
     'Registers, powers, deploys and configures physical servers.',
     '',
     'Commands (each has --help with examples):',
-    ...COMMANDS.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`),
+    ...commands.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`),
     '',
     'Connection (before or after the command):',
     ...globals,
     '',
     'Without them, OS_* variables, clouds.yaml and the profile that `bessemer up` writes tell where the service is.',
+    'Wherever a node is named, a range may stand: rack1-[01-40],-rack1-07.',
     '',
   ].join('\n');
 }
 
 /** Commands that begin alike, or that share a word, for a name that is none. */
-function similar(words: readonly string[]): string[] {
+async function similar(words: readonly string[]): Promise<readonly CommandSpec[]> {
+  const { allCommands } = await import('./catalogue/index.ts');
+  const commands = await allCommands();
   const named = words.filter((w) => !w.startsWith('-'));
   for (let length = named.length; length > 0; length--) {
     const start = named.slice(0, length).join(' ');
-    const found = COMMANDS.filter((c) => c.name.startsWith(start)).map((c) => c.name);
+    const found = commands.filter((c) => c.name.startsWith(start));
     if (found.length > 0) return found;
   }
-  return COMMANDS.filter((c) => named.some((w) => c.name.split(' ').includes(w))).map((c) => c.name);
+  return commands.filter((c) => named.some((w) => c.name.split(' ').includes(w)));
 }
 
-async function runCommand(spec: CommandSpec, parsed: Parsed, deps: ProgramDeps): Promise<number> {
-  const { options } = parsed;
-  const { io, env, clock } = deps;
-  const text = (name: string) => (typeof options[name] === 'string' ? { [name]: options[name] } : {});
-  const connectionOptions: ConnectionOptions = Object.assign(
-    {},
-    ...['osEndpoint', 'osAuthType', 'osUsername', 'osPassword', 'osCloud', 'osBaremetalApiVersion'].map(text),
-  );
-  const run = await spec.load();
-  const needsApi = spec.name !== 'completion';
-  const readFile = (path: string) => (io.isFile(path) ? io.readFile(path) : undefined);
-  const { createApi } = await import('./connection/http.ts');
-  const api = createApi({
-    connection: needsApi
-      ? findConnection(connectionOptions, env, readFile)
-      : { endpoint: 'http://127.0.0.1', source: '', username: undefined, password: undefined, apiVersion: 'latest' },
-    clock,
-    retries: (options['maxRetries'] as number | undefined) ?? 5,
-    retryIntervalMs: ((options['retryInterval'] as number | undefined) ?? 2) * 1000,
-    ...(options['debug'] === true ? { debug: (line: string) => io.err(`${line}\n`) } : {}),
-  });
-  const result = await run({ args: parsed.args.flat(), options, api, io, clock });
-  if (result === undefined || typeof result === 'number') return result ?? 0;
-  const { formatOutput } = await import('./output/format.ts');
-  const list = (name: string) => (Array.isArray(options[name]) ? (options[name] as string[]) : []);
-  const maxWidth = (options['maxWidth'] as number | undefined) ?? Number(env['CLIFF_MAX_TERM_WIDTH'] ?? 0);
-  const fits = options['fitWidth'] === true || env['CLIFF_FIT_WIDTH'] === '1';
-  io.out(
-    formatOutput(result, {
-      format: (options['format'] as never) ?? 'table',
-      columns: list('column'),
-      maxWidth: maxWidth > 0 ? maxWidth : fits ? (io.terminalWidth() ?? 0) : 0,
-      printEmpty: options['printEmpty'] === true,
-      noIndent: options['noindent'] === true,
-      quote: (options['quote'] as never) ?? 'nonnumeric',
-      prefix: (options['prefix'] as string | undefined) ?? '',
-      sortColumns: list('sortColumn'),
-      isDescending: options['sortDescending'] === true,
-    }),
-  );
-  return 0;
+const HELP = ['--help', '-h'];
+
+/** What is answered to words that are no command. */
+async function withoutCommand(words: readonly string[], rest: readonly string[], io: Io): Promise<number> {
+  const named = words.filter((w) => !w.startsWith('-'));
+  const asksHelp = HELP.some((h) => words.includes(h) || rest.includes(h));
+  if (named.length === 0) {
+    io.out(await overview());
+    return asksHelp ? 0 : 2;
+  }
+  const found = await similar(words);
+  if (asksHelp) {
+    io.out(found.map((c) => `${c.name}  ${c.summary}\n`).join(''));
+    return found.length > 0 ? 0 : 2;
+  }
+  const list = found.length === 0 ? '' : ` Is one of these meant?\n${found.map((c) => `  ${c.name}`).join('\n')}`;
+  throw usageError(`'${named.join(' ')}' is not a command of baremetal. See 'baremetal --help'.${list}`);
 }
 
 /** Runs `baremetal ARGV`. @returns the exit code: 0 done, 1 failed, 2 called wrongly. */
 export async function runProgram(deps: ProgramDeps): Promise<number> {
   const { io } = deps;
   try {
-    const argv = deps.argv[0] === 'help' ? [...deps.argv.slice(1), '--help'] : deps.argv;
-    const { command, words, rest } = splitArguments(argv);
-    if (!command) {
-      if (rest.includes('--version')) {
-        io.out(`baremetal ${deps.version}\n`);
-        return 0;
-      }
-      const named = words.filter((w) => !w.startsWith('-'));
-      if (named.length === 0) {
-        io.out(overview());
-        return rest.includes('--help') || rest.includes('-h') || words.includes('--help') || words.includes('-h')
-          ? 0
-          : 2;
-      }
-      const found = similar(words);
-      if (words.includes('--help') || words.includes('-h')) {
-        io.out(found.map((name) => `${name}  ${COMMANDS.find((c) => c.name === name)!.summary}\n`).join(''));
-        return found.length > 0 ? 0 : 2;
-      }
-      const list = found.length === 0 ? '' : ` Is one of these meant?\n${found.map((name) => `  ${name}`).join('\n')}`;
-      throw usageError(`'${named.join(' ')}' is not a command of baremetal. See 'baremetal --help'.${list}`);
+    if (deps.argv[0] === '--version') {
+      io.out(`baremetal ${deps.version}\n`);
+      return 0;
     }
-    const parsed = parseCommand(command, rest, io);
-    return parsed === 0 ? 0 : await runCommand(command, parsed, deps);
+    const { splitArguments } = await import('./words.ts');
+    const argv = deps.argv[0] === 'help' ? [...deps.argv.slice(1), '--help'] : deps.argv;
+    const { command, words, rest } = await splitArguments(argv);
+    if (command) return await runCommand(command, rest, deps);
+    if (!rest.includes('--version')) return await withoutCommand(words, rest, io);
+    io.out(`baremetal ${deps.version}\n`);
+    return 0;
   } catch (error) {
     if (!(error instanceof CliError)) {
       io.err(`${(error as Error).message ?? String(error)}\n`);

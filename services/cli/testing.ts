@@ -5,6 +5,29 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Io } from './command.ts';
+
+/** Input and output in memory; folders by their files. */
+export function memoryIo(files: Record<string, string> = {}) {
+  const written = { out: '', err: '' };
+  const io: Io = {
+    out: (text) => void (written.out += text),
+    err: (text) => void (written.err += text),
+    readFile: (path) => files[path]!,
+    isFile: (path) => Object.hasOwn(files, path),
+    listFolder(path) {
+      const below = Object.keys(files).filter((f) => f.startsWith(`${path}/`));
+      return below.length === 0 ? undefined : [...new Set(below.map((f) => f.slice(path.length + 1).split('/')[0]!))];
+    },
+    readInput: async () => '',
+    writeFile: () => {},
+    terminalWidth: () => undefined,
+    hasColour: false,
+    signal: new AbortController().signal,
+    runProgram: ([program]) => (program === 'mkisofs' ? { code: 0, out: Buffer.from('iso'), err: '' } : undefined),
+  };
+  return { io, written };
+}
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -22,6 +22,8 @@ export interface WorkRequest {
   /** The event that begins it; null for work that leaves the provision state alone. */
   readonly event: ProvisionEvent | null;
   readonly input: JsonObject;
+  /** More input, read in the same transaction. @throws ServiceError */
+  readonly prepare?: (tx: Repositories, node: Node) => Promise<JsonObject>;
   /** @throws ServiceError when node or request do not allow it: nothing is written then. */
   readonly check?: (task: DriverTask, interfaceOf: InterfaceOf) => Promise<void> | void;
   /** Written in the same transaction. */
@@ -121,7 +123,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         };
         const interfaceOf: InterfaceOf = (kind) => drivers.get(node, kind);
         await request.check?.(task, interfaceOf);
-        const segments = flow.plan(task, interfaceOf, request.input).filter((s) => s.steps.length > 0);
+        const input = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
+        const segments = flow.plan(task, interfaceOf, input).filter((s) => s.steps.length > 0);
         if (request.endsCurrent !== undefined) endedRun = await endCurrent(tx, node, request.endsCurrent);
         else if (await tx.runs.current(node.uuid))
           throw new ServiceError(
@@ -139,7 +142,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
           nodeUuid: node.uuid,
           verb: request.verb,
           state: position > 0 ? 'queued' : 'running',
-          input: request.input,
+          input,
           segments,
           deadline: clock.nowMs() + lifeMs,
           owner: session.id,

@@ -235,7 +235,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
         {
           name: 'power-sync',
           intervalMs: config.conductor.power_sync_interval_ms,
-          run: createPowerSync({ db, log, session, drivers: registry }),
+          run: createPowerSync({ db, log, session, drivers: registry, config: config.conductor }),
         },
         { name: 'allocations', intervalMs: ALLOCATION_SWEEP_MS, run: allocator.sweep },
         { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
@@ -264,6 +264,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     await db.write('purge', async (tx) => {
       await tx.events.purge(config.database.events_kept);
       await tx.requests.purge(clock.nowMs() - REQUESTS_KEPT_MS);
+      await tx.idempotency.purge(REQUESTS_KEPT_MS);
       await tx.boots.purgeTokens(clock.nowMs());
       await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);
     });
@@ -298,6 +299,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,
     nowMs: () => clock.nowMs(),
+    runLifeMs: config.conductor.deploy_timeout_ms,
     wake,
     onEnded: onEndedFromOutside,
   });

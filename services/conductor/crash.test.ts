@@ -59,7 +59,7 @@ const finished = async (world: World, node: Node): Promise<boolean> =>
 const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment of pretended hardware',
-    node: {},
+    node: { driverInfo: { fake_delay_ms: 1_000, fake_power_delay_ms: 500 } },
     begin: (conductor, node) =>
       conductor.handlers.doNodeDeploy(
         { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },

@@ -9,8 +9,8 @@
  *   that dispatched it is gone, `onRepeat` says what may be done.
  * - it is `queued`: the admission queue wakes it.
  */
-import type { Config, Json, NewEvent, Node, Progress, Run, RunId, Step, WaitingFor } from '@bessemer/core';
-import { coerceError, isServiceError } from '@bessemer/core';
+import type { Config, Json, NewEvent, Node, Port, Progress, Run, RunId, Step, WaitingFor } from '@bessemer/core';
+import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import type { AgentPhase } from './agent-phase.ts';
@@ -21,7 +21,8 @@ import type { Configurer, SshProbe } from './ports.ts';
 import type { Session } from './session.ts';
 import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
 import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
-import { Gone, nameOf, type Effects, type TaskWriter } from './task.ts';
+import { Gone, idOf, type Effects, type StepResult, type TaskWriter } from './task.ts';
+import { EVENT_AFTER_STEP } from './flows/flows.ts';
 import type { Timers } from './timers.ts';
 
 export interface EngineOptions {
@@ -116,10 +117,10 @@ export function createEngine(options: EngineOptions): Engine {
     fresh.delete(runId);
     jobs.cancel(runId);
   }
-  async function ended(run: Run): Promise<void> {
+  /** @param run as it was stored at its end. */
+  function ended(run: Run): void {
     forget(run.id);
-    const row = await db.read.runs.get(run.id);
-    options.onEnded(row ?? run, row?.state === 'done' ? 'done' : 'failed');
+    options.onEnded(run, run.state === 'done' ? 'done' : 'failed');
   }
 
   async function drive(runId: string): Promise<void> {
@@ -129,22 +130,18 @@ export function createEngine(options: EngineOptions): Engine {
       if (!run || !node || run.finishedAt !== null || run.owner !== session.id) return forget(runId);
       const late = overdue(run, clock.nowMs());
       if (late !== null) {
-        await writer.fail(run, late);
-        return await ended(run);
+        return ended(await writer.fail(run, late));
       }
       if (run.state === 'queued') return timers.set(queuedKey(runId), nextLook(run), () => wake(runId));
       timers.clear(queuedKey(runId));
       const image = await orFailed(() => images.tend(run, node));
       if (image.kind === 'changed') continue;
       if (image.kind === 'failed') {
-        await writer.fail(run, image.error);
-        return await ended(run);
+        return ended(await writer.fail(run, image.error));
       }
       const segment = run.segments[run.cursor.segment]!;
       const goesOn =
-        segment.party === 'agent'
-          ? await driveAgent(run, node)
-          : await driveStep(run, node, segment.steps[run.cursor.step]!);
+        segment.party === 'agent' ? await driveAgent(run, node) : await driveSteps(run, node, segment.steps);
       if (!goesOn) return;
     }
   }
@@ -152,16 +149,17 @@ export function createEngine(options: EngineOptions): Engine {
   async function driveAgent(run: Run, node: Node): Promise<boolean> {
     const verdict = await orFailed(() => options.agentPhase.drive(run, node));
     switch (verdict.kind) {
-      case 'segmentDone':
-        if ((await writer.endSegment(run)) === 'ended') {
-          await ended(run);
+      case 'segmentDone': {
+        const settled = await writer.endSegment(run);
+        if (settled.what === 'ended') {
+          ended(settled.run);
           return false;
         }
         fresh.add(run.id);
         return true;
+      }
       case 'failed':
-        await writer.fail(run, verdict.error);
-        await ended(run);
+        ended(await writer.fail(run, verdict.error));
         return false;
       case 'wentBack':
         fresh.add(run.id);
@@ -174,51 +172,83 @@ export function createEngine(options: EngineOptions): Engine {
     }
   }
 
-  async function driveStep(found: Run, node: Node, step: Step): Promise<boolean> {
+  /**
+   * Calls the step at the cursor and, while steps end at once, those after it: what came of them is stored in one transaction. A
+   * step that wants something remembered (`save`) has the steps before it stored first. A conductor that dies in between leaves the
+   * run at the first of them, and all of them are safe to repeat.
+   */
+  async function driveSteps(found: Run, foundNode: Node, steps: readonly Step[]): Promise<boolean> {
+    const ports = await db.read.ports.list({ nodeUuid: foundNode.uuid }, { limit: 1000 });
     let run = found;
+    let node = foundNode;
     if (run.cursor.attempt === null) {
       run = await writer.beginAttempt(run);
       fresh.add(run.id);
     }
     const isFresh = fresh.delete(run.id);
-    let outcome: StepOutcome | null;
-    let call: Call;
-    if (run.waitingFor !== null || isFresh) {
-      call = await prepareCall(run, node, step);
-      outcome = await callStep(call, (handler) => handler.run(call.task));
-    } else if (step.onRepeat === 'safe') {
-      run = await writer.beginAttempt(run);
-      call = await prepareCall(run, node, step);
-      outcome = await callStep(call, (handler) => handler.run(call.task));
-    } else {
-      call = await prepareCall(run, node, step);
-      outcome = await callStep(call, async (handler) => (await handler.lookAtWorld?.(call.task)) ?? null);
-      outcome ??= {
-        kind: 'failed',
-        error:
-          `A conductor was lost while step ${nameOf(step)} was under way. Nobody can tell whether it was carried out, ` +
-          'and it may not be done twice: look at the node and order it again.',
+    let step = steps[run.cursor.step]!;
+    let mayCall = true;
+    if (run.waitingFor === null && !isFresh) {
+      if (step.onRepeat === 'safe') run = await writer.beginAttempt(run);
+      else mayCall = false;
+    }
+    let pending: StepResult[] = [];
+    for (;;) {
+      const attempt = run.cursor.attempt!;
+      const flush = async (): Promise<void> => {
+        const results = pending;
+        pending = [];
+        if (results.length > 0) await writer.settle(run, results, attempt);
       };
-    }
-    const effects = call.effects();
-    if (outcome.kind === 'wait' && isSameWait(run.waitingFor, outcome.for) && isEmpty(effects)) {
-      wakeAt(run.id, nextLook(run, outcome.checkAfterMs));
+      const call = prepareCall(run, node, ports, step, flush);
+      const outcome = mayCall
+        ? await callStep(call, (begin) => begin(call.task))
+        : ((await callStep(call, async (_, look) => (await look?.(call.task)) ?? null)) ?? lost(step));
+      mayCall = true;
+      const effects = call.effects();
+      if (
+        pending.length === 0 &&
+        outcome.kind === 'wait' &&
+        isSameWait(run.waitingFor, outcome.for) &&
+        isEmpty(effects)
+      ) {
+        wakeAt(run.id, nextLook(run, outcome.checkAfterMs));
+        return false;
+      }
+      pending.push({ step, attempt, outcome, effects });
+      const next = steps[run.cursor.step + 1];
+      if (outcome.kind === 'done' && next && goesOnAtOnce(run, node, step, next, effects)) {
+        const { scratch: _, ...notes } = { ...run.notes, ...effects.notes };
+        const cursor = { ...run.cursor, step: run.cursor.step + 1, attempt: writer.nextAttempt(1) };
+        run = { ...run, notes, cursor, waitingFor: null, progress: null };
+        node = { ...node, ...effects.nodePatch };
+        step = next;
+        continue;
+      }
+      const results = pending;
+      pending = [];
+      const settled = await writer.settle(run, results);
+      if (settled.what === 'ended') {
+        ended(settled.run);
+        return false;
+      }
+      if (settled.what === 'next') {
+        fresh.add(run.id);
+        return true;
+      }
+      const checkAfterMs =
+        outcome.kind === 'retry' ? outcome.afterMs : outcome.kind === 'wait' ? outcome.checkAfterMs : undefined;
+      wakeAt(run.id, nextLook(settled.run, checkAfterMs));
       return false;
     }
-    const then = await writer.settle(run, step, outcome, effects);
-    if (then === 'ended') {
-      await ended(run);
-      return false;
-    }
-    if (then === 'next') {
-      fresh.add(run.id);
-      return true;
-    }
-    const checkAfterMs =
-      outcome.kind === 'retry' ? outcome.afterMs : outcome.kind === 'wait' ? outcome.checkAfterMs : 0;
-    const until = outcome.kind === 'wait' ? outcome.for.until : run.deadline;
-    wakeAt(run.id, Math.min(until, run.deadline, clock.nowMs() + (checkAfterMs ?? Number.MAX_SAFE_INTEGER)));
-    return false;
+  }
+  /** Whether the next step may be called before it is stored that this one is done. */
+  function goesOnAtOnce(run: Run, node: Node, step: Step, next: Step, effects: Effects): boolean {
+    const isHeld = node.reservation?.session === session.id && node.reservation.fence === run.fence;
+    const movesState = isConductorStep(step.step) && EVENT_AFTER_STEP[step.step] !== undefined;
+    // An image is ordered as soon as it is wanted, and an abort that waits for the end of a step comes after it.
+    const isWaitedFor = effects.notes['imageWanted'] === true || run.notes['abortAfter'] === true;
+    return isHeld && !movesState && !isWaitedFor && step.onRepeat === 'safe' && next.onRepeat === 'safe';
   }
 
   interface Call {
@@ -228,16 +258,27 @@ export function createEngine(options: EngineOptions): Engine {
     note(patch: Effects['notes']): void;
   }
 
-  async function prepareCall(run: Run, node: Node, step: Step): Promise<Call> {
-    const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
+  function prepareCall(
+    run: Run,
+    node: Node,
+    ports: readonly Port[],
+    step: Step,
+    /** Stores what came of the steps before this one. */
+    flush: () => Promise<void>,
+  ): Call {
     const attempt = run.cursor.attempt!;
-    const scope = log.child({ node: node.uuid, run: run.id, step: nameOf(step) });
+    const scope = log.child({ node: node.uuid, run: run.id, step: step.step });
     let scratch = (run.notes['scratch'] ?? {}) as Effects['notes'];
     const notes: Record<string, Json> = {};
     const events: Array<Effects['events'][number]> = [];
     let nodePatch: NodePatch = {};
+    let inventory: Effects['inventory'];
+    let seen = node;
     const task: StepTask = {
-      node,
+      /** With what this call has changed of it. */
+      get node() {
+        return seen;
+      },
       ports,
       log: scope,
       checkMayOrder: () => session.checkMayOrder(),
@@ -246,6 +287,7 @@ export function createEngine(options: EngineOptions): Engine {
       attempt,
       waitingFor: run.waitingFor,
       nowMs: clock.nowMs(),
+      deadlineMs: run.deadline,
       get scratch() {
         return scratch;
       },
@@ -268,15 +310,21 @@ export function createEngine(options: EngineOptions): Engine {
       configurer: options.configurer,
       async save(patch, waitingFor) {
         scratch = { ...scratch, ...patch };
+        await flush();
         await writer.record(run, { notes: { scratch }, ...(waitingFor ? { waitingFor } : {}) });
       },
       async record(more: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[], progress?: Progress) {
+        await flush();
         await writer.record(run, { events: more, ...(progress ? { progress } : {}) });
       },
       note: (patch) => void Object.assign(notes, patch),
       emit: (type, data, severity) => void events.push({ type, data, ...(severity ? { severity } : {}) }),
       patchNode: (patch) => {
         nodePatch = { ...nodePatch, ...patch };
+        seen = { ...seen, ...patch };
+      },
+      storeInventory: (found) => {
+        inventory = found;
       },
       job: (start) => jobs.ensure(run.id, attempt.id, start),
       async seenSince(types, sinceMs) {
@@ -286,29 +334,42 @@ export function createEngine(options: EngineOptions): Engine {
     };
     return {
       task,
-      effects: () => ({ notes, events, nodePatch }),
+      effects: () => ({ notes, events, nodePatch, ...(inventory ? { inventory } : {}) }),
       note: (patch) => void Object.assign(notes, patch),
     };
   }
 
-  /** Calls a step's handler and turns what it throws into an outcome. */
+  type RunStep = (task: StepTask) => Promise<StepOutcome>;
+  type LookAtWorld = StepHandler['lookAtWorld'];
+
+  /** Who does a step: the conductor itself, or the node's implementation of the step's interface. */
+  function doerOf({ node, step }: StepTask): { readonly run: RunStep; readonly look?: LookAtWorld } {
+    if (step.source === 'driver') {
+      const implementation = options.drivers.get(node, step.interface);
+      if (implementation.runStep) return { run: (task) => implementation.runStep!(task) };
+    } else if (isConductorStep(step.step)) {
+      const handler = options.handlers[step.step];
+      return { run: (task) => handler.run(task), look: handler.lookAtWorld?.bind(handler) };
+    }
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Step ${idOf(step)} is not known to this release or to the node's driver: it was planned by another one.`,
+    );
+  }
+  /** Calls a step and turns what it throws into an outcome. */
   async function callStep<O extends StepOutcome | null>(
     call: Call,
-    invoke: (handler: StepHandler) => Promise<O>,
+    invoke: (run: RunStep, look: LookAtWorld) => Promise<O>,
   ): Promise<O | StepOutcome> {
     const { run, step, attempt } = call.task;
-    if (!isConductorStep(step.step))
-      return {
-        kind: 'failed',
-        error: `Step ${step.step} is not known to this release: it was planned by another one.`,
-      };
     try {
-      return await invoke(options.handlers[step.step]);
+      const doer = doerOf(call.task);
+      return await invoke(doer.run, doer.look);
     } catch (error) {
       if (error instanceof Gone || isServiceError(error, 'STALE_FENCE')) throw error;
       if (!isServiceError(error)) {
         call.task.log.error('a step threw', { error: coerceError(error).stack });
-        return { kind: 'failed', error: `Step ${nameOf(step)} failed: ${coerceError(error).message}` };
+        return { kind: 'failed', error: `Step ${step.step} failed: ${coerceError(error).message}` };
       }
       const before = (run.notes['transient'] ?? {}) as { attempt?: string; count?: number };
       const count = before.attempt === attempt.id ? (before.count ?? 0) : 0;
@@ -361,10 +422,17 @@ export function overdue(run: Run, nowMs: number): string | null {
   const step = run.segments[run.cursor.segment]?.steps[run.cursor.step];
   return (
     `The deadline of the whole ${run.verb} is over after ${seconds(run.deadline - run.createdAt)}` +
-    (step ? ` in step ${nameOf(step)}.` : '.') +
+    (step ? ` in step ${step.step}.` : '.') +
     (wait ? ` It waited for ${wait.what} (${wait.from}). ${wait.hint}` : '')
   );
 }
+
+const lost = (step: Step): StepOutcome => ({
+  kind: 'failed',
+  error:
+    `A conductor was lost while step ${step.step} was under way. Nobody can tell whether it was carried out, ` +
+    'and it may not be done twice: look at the node and order it again.',
+});
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`;
 
@@ -372,4 +440,7 @@ const isSameWait = (row: WaitingFor | null, now: Pick<WaitingFor, 'what' | 'from
   row !== null && row.what === now.what && row.from === now.from && row.until === now.until && row.hint === now.hint;
 
 const isEmpty = (effects: Effects): boolean =>
-  effects.events.length === 0 && Object.keys(effects.notes).length === 0 && Object.keys(effects.nodePatch).length === 0;
+  !effects.inventory &&
+  effects.events.length === 0 &&
+  Object.keys(effects.notes).length === 0 &&
+  Object.keys(effects.nodePatch).length === 0;

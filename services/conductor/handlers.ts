@@ -8,14 +8,17 @@ import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
 import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
 import { checkConfigDriveSize } from './agent-arguments.ts';
-import type { DriverTask, ManagementInterface } from './drivers/interfaces.ts';
+import { createDriverCalls } from './driver-calls.ts';
+import { createDriverTasks } from './driver-task.ts';
+import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
-import { flowOf } from './flows/flows.ts';
+import { createLifeHandlers } from './handlers-life.ts';
 import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { nodeLocked, reserveNode } from './task.ts';
+import { reserveNode } from './task.ts';
+import { templatesFor } from './templates.ts';
 
 export interface HandlerOptions {
   readonly db: Db;
@@ -28,6 +31,7 @@ export interface HandlerOptions {
   readonly configurer: Configurer;
   readonly automatedClean: boolean;
   readonly nowMs: () => number;
+  readonly runLifeMs: number;
   readonly wake: (runId: string) => void;
   /** A run was ended from outside: its agent is to stop. */
   readonly onEnded: (run: Run) => void;
@@ -39,29 +43,8 @@ const RESTING_MANAGE = ['available', 'clean failed', 'inspect failed', 'adopt fa
 export function createHandlers(options: HandlerOptions): RpcHandlers {
   const { db, drivers } = options;
 
-  async function driverTask(nodeUuid: string): Promise<DriverTask> {
-    const node = await mustGetNode(db.read, nodeUuid);
-    const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
-    return { node, ports, log: options.log, checkMayOrder: () => options.session().checkMayOrder() };
-  }
-  /** One synchronous word with a BMC, under the lease where it changes something. */
-  async function withLease<T>(nodeUuid: string, purpose: string, fn: (task: DriverTask) => Promise<T>): Promise<T> {
-    const session = options.session();
-    const fence = await db.write(`reserve.${purpose}`, async (tx) => {
-      const node = await mustGetNode(tx, nodeUuid);
-      if (node.reservation?.session === session.id) throw nodeLocked(node);
-      return reserveNode(tx, node, session, purpose);
-    });
-    try {
-      return await fn(await driverTask(nodeUuid));
-    } finally {
-      await db.write(`release.${purpose}`, async (tx) => {
-        const node = await mustGetNode(tx, nodeUuid);
-        return tx.nodes.release(node.uuid, fence);
-      });
-    }
-  }
-  const management = (task: DriverTask): ManagementInterface => drivers.get(task.node, 'management');
+  const tasks = createDriverTasks({ db, log: options.log, session: options.session });
+  const life = createLifeHandlers(options);
   const cleansAutomatically = (node: Node): boolean => node.automatedClean ?? options.automatedClean;
 
   /** A verb that only moves the state machine. */
@@ -98,33 +81,15 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       input: { automatedClean: cleansAutomatically(node) },
       check: (task, interfaceOf) => {
         if (task.node.retired)
-          throw new ServiceError('INVALID_STATE', `Node ${task.node.uuid} is retired: it cannot be made available.`);
+          throw new ServiceError(
+            'INVALID_STATE_REQUESTED',
+            `The providing operation can't be performed on node ${task.node.uuid} because it is retired.`,
+          );
         interfaceOf('power').validate(task);
         if (cleansAutomatically(task.node)) interfaceOf('boot').validate(task);
       },
     });
   }
-  async function abort(nodeUuid: string): Promise<Accepted> {
-    let ended: Run | undefined;
-    await db.write('provision.abort', async (tx) => {
-      const node = await mustGetNode(tx, nodeUuid);
-      if (node.reservation) throw nodeLocked(node);
-      if (!nextState(node.provisionState, 'abort', null).ok) throw wrongState('abort', node);
-      const what = (await tx.runs.current(node.uuid))?.verb ?? 'work';
-      const reason = `By request, ${what} was aborted while the node was in "${node.provisionState}".`;
-      ended = await options.acceptor().endCurrent(tx, node, reason);
-      const fence = await reserveNode(tx, node, options.session(), 'abort');
-      await tx.nodes.processEvent(node.uuid, 'abort', { fence, error: reason, runId: ended?.id ?? null });
-      await tx.nodes.update(node.uuid, { cleanStep: {}, deployStep: {} }, fence);
-      await tx.nodes.release(node.uuid, fence);
-    });
-    if (ended) options.onEnded(ended);
-    return { runId: ended?.id ?? null };
-  }
-  const refuse = (verb: string) => async (): Promise<never> => {
-    flowOf(verb);
-    throw new Error(`verb ${verb} has a flow and no handler (5a0fbd1c-3b0e-4c55-8c0e-0d4a1f1f4b6e)`);
-  };
   async function checkPlay(input: JsonObject, instanceInfo: JsonObject): Promise<void> {
     const play = playOf(input, instanceInfo);
     if (!play) return;
@@ -176,18 +141,14 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         // Ironic names the target that the client asked for.
         action: rebuild ? 'rebuild' : 'active',
         event: verb,
-        input: { ...(configure ? { configure } : {}) },
+        input: { ...(configure ? { configure } : {}), ...(deploySteps ? { deploySteps } : {}) },
+        prepare: async (tx, node) => ({ templates: await templatesFor(tx, node) }),
         check: async (task, interfaceOf) => {
           if (task.node.maintenance) throw inMaintenance('provisioning', task.node);
           if (rebuild && task.node.protected)
             throw new ServiceError(
               'NODE_PROTECTED',
               `Node ${task.node.uuid} is protected and cannot be rebuilt or undeployed.`,
-            );
-          if (deploySteps && deploySteps.length > 0)
-            throw new ServiceError(
-              'STEP_NOT_ALLOWED',
-              `Deploy step ${String(deploySteps[0]?.['step'])} is not known: this service has no deploy steps of its own to choose from.`,
             );
           interfaceOf('power').validate(task);
           interfaceOf('boot').validate(task);
@@ -223,45 +184,11 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       });
     },
 
-    async doNodeClean({ nodeUuid, cleanSteps, disableRamdisk }, { requestId }) {
-      if (disableRamdisk)
-        throw new ServiceError(
-          'STEP_NOT_ALLOWED',
-          'Cleaning without a ramdisk is not supported: every known step is done in it.',
-        );
-      if (cleanSteps.length === 0)
-        throw new ServiceError('MISSING_PARAMETER', 'clean_steps must name at least one step.');
-      return options.acceptor().accept({
-        nodeUuid,
-        requestId,
-        method: 'doNodeClean',
-        verb: 'clean',
-        event: 'clean',
-        input: { cleanSteps },
-        check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('cleaning', task.node);
-          interfaceOf('power').validate(task);
-          interfaceOf('boot').validate(task);
-        },
-      });
-    },
-
-    async inspectHardware({ nodeUuid }, { requestId }) {
-      return options.acceptor().accept({
-        nodeUuid,
-        requestId,
-        method: 'inspectHardware',
-        verb: 'inspect',
-        event: 'inspect',
-        input: {},
-        nodePatch: { inspectionStartedAt: options.nowMs() },
-        check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('inspection', task.node);
-          interfaceOf('power').validate(task);
-          interfaceOf('inspect').validate(task);
-        },
-      });
-    },
+    doNodeClean: life.doNodeClean,
+    doNodeService: life.doNodeService,
+    doNodeRescue: life.doNodeRescue,
+    doNodeUnrescue: life.doNodeUnrescue,
+    inspectHardware: life.inspectHardware,
 
     async doProvisioningAction({ nodeUuid, action }, { requestId }) {
       switch (action) {
@@ -270,25 +197,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         case 'provide':
           return provide(nodeUuid, requestId);
         case 'abort':
-          return abort(nodeUuid);
+          return life.abort(nodeUuid);
         case 'adopt':
-          return options.acceptor().accept({
-            nodeUuid,
-            requestId,
-            method: 'adopt',
-            verb: 'adopt',
-            event: 'adopt',
-            input: {},
-            check: (task, interfaceOf) => interfaceOf('boot').validate(task),
-          });
+          return life.adopt(nodeUuid, requestId);
         case 'unhold':
-          return refuse('unhold')();
+          return life.unhold(nodeUuid);
       }
     },
-
-    doNodeService: refuse('service'),
-    doNodeRescue: refuse('rescue'),
-    doNodeUnrescue: refuse('unrescue'),
 
     async retryRun({ nodeUuid }) {
       return options.retry()(nodeUuid);
@@ -312,31 +227,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     },
 
     async validateDriverInterfaces({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
+      const task = await tasks.taskFor(nodeUuid);
       const result: ValidationResult = {};
       // Ironic leaves vendor out: it has nothing to validate.
       for (const kind of INTERFACE_KINDS) if (kind !== 'vendor') result[kind] = validateOne(task, kind);
       return result;
     },
-    async getBootDevice({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
-      const { device, isPersistent } = await management(task).getBootDevice(task);
-      return { boot_device: device, persistent: isPersistent };
-    },
-    async setBootDevice({ nodeUuid, device, persistent }) {
-      await withLease(nodeUuid, 'setting boot device', (task) =>
-        management(task).setBootDevice(task, device, persistent),
-      );
-      return null;
-    },
-    async getSupportedBootDevices({ nodeUuid }) {
-      const task = await driverTask(nodeUuid);
-      return { supported_boot_devices: [...management(task).supportedBootDevices(task)] };
-    },
-    async injectNmi({ nodeUuid }) {
-      await withLease(nodeUuid, 'inject nmi', (task) => management(task).injectNmi(task));
-      return null;
-    },
+    ...createDriverCalls({ db, log: options.log, tasks, drivers }),
     allocate: options.allocator.allocate,
     async wakeRun({ runId }) {
       const run = await db.read.runs.get(asRunId(runId));

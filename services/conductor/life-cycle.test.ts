@@ -93,10 +93,10 @@ describe('the life cycle of pretended hardware', () => {
     });
     await expect(
       conductor.handlers.doNodeRescue({ nodeUuid: node.uuid, rescuePassword: 'x' }, request('x')),
-    ).rejects.toMatchObject({ code: 'VERB_NOT_SUPPORTED', publicMessage: expect.stringContaining('"rescue"') });
+    ).rejects.toMatchObject({ code: 'INVALID_STATE_REQUESTED' });
     await expect(
       conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'unhold' }, request('x')),
-    ).rejects.toMatchObject({ code: 'VERB_NOT_SUPPORTED' });
+    ).rejects.toMatchObject({ code: 'INVALID_STATE_REQUESTED', publicMessage: expect.stringContaining('"unhold"') });
   });
 
   it('refuses a deployment in maintenance, and a second writer while it works', async () => {
@@ -127,7 +127,7 @@ describe('the life cycle of pretended hardware', () => {
     const node = await world.node({ automatedClean: false });
     await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
     await world.reaches(node.uuid, 'manageable');
-    const cleanSteps = [{ interface: 'deploy', step: 'erase_devices_metadata' }];
+    const cleanSteps = [{ interface: 'raid', step: 'delete_configuration' }];
     await conductor.handlers.doNodeClean({ nodeUuid: node.uuid, cleanSteps, disableRamdisk: false }, request('c'));
     await world.reaches(node.uuid, 'manageable');
     await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'provide' }, request('p'));

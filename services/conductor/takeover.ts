@@ -63,9 +63,9 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
         severity: 'warning',
         data: { from: run.owner, to: session.id, fence },
       });
-      // A node that rests in a wait state is not reserved.
-      if (nextState(node.provisionState, 'resume', node.targetProvisionState).ok)
-        await tx.nodes.release(node.uuid, fence);
+      // A node that rests in a wait or hold state is not reserved.
+      const rests = (event: 'resume' | 'unhold') => nextState(node.provisionState, event, node.targetProvisionState).ok;
+      if (rests('resume') || rests('unhold')) await tx.nodes.release(node.uuid, fence);
       return true;
     });
   }

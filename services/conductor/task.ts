@@ -3,13 +3,26 @@
  * database refuses an old one (STALE_FENCE), `Gone` says that the run has ended, and then nothing was written.
  *
  * A node is reserved while a conductor works on it and free while it rests in a wait state (`wait call-back`, `clean wait`,
- * `inspect wait`), as Ironic's clients expect; the run's own fence guards the run all the time.
+ * `inspect wait` ...), as Ironic's clients expect; the run's own fence guards the run all the time.
  */
-import type { Cursor, JsonObject, NewEvent, Node, Progress, Run, SessionId, Step, WaitingFor } from '@bessemer/core';
+import type {
+  AttemptRecord,
+  Cursor,
+  JsonObject,
+  NewEvent,
+  Node,
+  Progress,
+  ProvisionEvent,
+  Run,
+  SessionId,
+  Step,
+  WaitingFor,
+} from '@bessemer/core';
 import { nextState, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
+import { forgetInstance } from './instance.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
 
@@ -21,8 +34,18 @@ export interface Effects {
   readonly notes: JsonObject;
   readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
   readonly nodePatch: NodePatch;
+  readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
 }
 export const NO_EFFECTS: Effects = { notes: {}, events: [], nodePatch: {} };
+
+/** One attempt of a step and what came of it. */
+export interface StepResult {
+  readonly step: Step;
+  readonly attempt: AttemptRecord;
+  readonly outcome: StepOutcome;
+  readonly effects: Effects;
+}
+export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
 
 export const nodeLocked = (node: Node): ServiceError =>
   new ServiceError(
@@ -47,6 +70,9 @@ export async function reserveNode(
   return reservation.fence;
 }
 
+/** A held run rests until somebody says `unhold`: longer than anybody waits. */
+export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
+
 export interface TaskWriter {
   /**
    * Enters the first segment of a run that was created in this very transaction: stores the first attempt, or, when the plan is
@@ -55,17 +81,22 @@ export interface TaskWriter {
   enterFirst(tx: Repositories, run: Run): Promise<void>;
   /** Likewise for a run that begins again in this very transaction, at a step of its own. */
   enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void>;
+  /** An attempt that is made and not stored yet: `settle` takes it. */
+  nextAttempt(number: number): AttemptRecord;
   /** Another attempt of the step at the cursor; gives the run as stored. */
   beginAttempt(run: Run): Promise<Run>;
-  /** Stores what came of a step. `next`: there is more to do at once. */
-  settle(run: Run, step: Step, outcome: StepOutcome, effects: Effects): Promise<'next' | 'waiting' | 'ended'>;
+  /**
+   * Stores what came of the step at the cursor and of those after it, in one transaction: all but the last are done. `under` is the
+   * attempt of the step after them that is under way already. `next`: there is more to do at once.
+   */
+  settle(run: Run, results: readonly StepResult[], under?: AttemptRecord): Promise<Settled>;
   /** Stores a wait outside a step: for an agent's segment. The node rests in its wait state. */
   rest(run: Run, waitingFor: Awaited, notes?: JsonObject): Promise<Run>;
   /** The agent's segment is done. */
-  endSegment(run: Run): Promise<'next' | 'ended'>;
+  endSegment(run: Run): Promise<Settled>;
   /** Goes back to the step at `cursor`, with a fact for the operator. */
   goBack(run: Run, cursor: Cursor, notes: JsonObject, event: Effects['events'][number]): Promise<void>;
-  fail(run: Run, error: string): Promise<void>;
+  fail(run: Run, error: string): Promise<Run>;
   /** Writes facts in the middle of a step. */
   record(
     run: Run,
@@ -81,11 +112,19 @@ export interface TaskWriterOptions {
 }
 
 export function createTaskWriter({ db, clock, random, session }: TaskWriterOptions): TaskWriter {
+  /** A run and its node within a transaction. What changes of them is gathered here and written once, by `flush`. */
   interface Held {
     readonly tx: Repositories;
     run: Run;
     node: Node;
+    runPatch: RunPatch;
+    nodePatch: NodePatch;
+    events: Array<Effects['events'][number]>;
   }
+  const holding = (tx: Repositories, run: Run, node: Node): Held => ({
+    ...{ tx, run, node },
+    ...{ runPatch: {}, nodePatch: {}, events: [] },
+  });
 
   /**
    * Runs `fn` on the rows as they are now. The first write names the fence that the caller worked under: whoever was given up in
@@ -94,90 +133,125 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   function own<T>(name: string, run: Run, fn: (held: Held) => Promise<T>): Promise<T> {
     return db.write(`run.${name}`, async (tx) => {
       const row = await tx.runs.get(run.id);
-      const node = await tx.nodes.get(run.nodeUuid);
+      const node = row && (await tx.nodes.get(row.nodeUuid));
       if (!row || !node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
-      return fn({ tx, run: await tx.runs.update(run.id, run.fence, {}), node });
+      const held = holding(tx, await tx.runs.update(run.id, run.fence, {}), node);
+      const result = await fn(held);
+      await flush(held);
+      return result;
     });
   }
-  const update = async (held: Held, patch: RunPatch): Promise<void> => {
-    held.run = await held.tx.runs.update(held.run.id, held.run.fence, patch);
+  const update = (held: Held, patch: RunPatch): void => {
+    held.run = { ...held.run, ...patch };
+    held.runPatch = { ...held.runPatch, ...patch };
   };
-  const append = async (held: Held, events: Effects['events']): Promise<void> => {
-    for (const event of events) await held.tx.events.append({ ...event, nodeUuid: held.node.uuid, runId: held.run.id });
+  const patchNode = (held: Held, patch: NodePatch): void => {
+    if (Object.keys(patch).length === 0) return;
+    held.node = { ...held.node, ...patch };
+    held.nodePatch = { ...held.nodePatch, ...patch };
   };
+  const append = (held: Held, ...events: Effects['events']): void => void held.events.push(...events);
+
+  async function flushNode(held: Held): Promise<void> {
+    if (Object.keys(held.nodePatch).length > 0) held.node = await held.tx.nodes.update(held.node.uuid, held.nodePatch);
+    held.nodePatch = {};
+    for (const event of held.events.splice(0))
+      await held.tx.events.append({ ...event, nodeUuid: held.node.uuid, runId: held.run.id });
+  }
+  async function flush(held: Held): Promise<void> {
+    await flushNode(held);
+    if (Object.keys(held.runPatch).length > 0)
+      held.run = await held.tx.runs.update(held.run.id, held.run.fence, held.runPatch);
+    held.runPatch = {};
+  }
+  /** Moves the state machine; what was gathered goes first, so that the events lie in their order. */
+  async function move(
+    held: Held,
+    event: ProvisionEvent,
+    more: { fence?: number; error?: string | null },
+  ): Promise<void> {
+    await flushNode(held);
+    held.node = (await held.tx.nodes.processEvent(held.node.uuid, event, { ...more, runId: held.run.id })).node;
+  }
+  const canMove = (held: Held, event: ProvisionEvent): boolean =>
+    nextState(held.node.provisionState, event, held.node.targetProvisionState).ok;
   const isReserved = (held: Held): boolean =>
     held.node.reservation?.session === session.id && held.node.reservation.fence === held.run.fence;
 
   /** Brings the node from a wait state to the working one, with the lease; does nothing in a working state. */
   async function toWork(held: Held): Promise<void> {
-    const canResume = nextState(held.node.provisionState, 'resume', held.node.targetProvisionState).ok;
-    if (isReserved(held) && !canResume) return;
-    const fence = isReserved(held)
-      ? held.run.fence
-      : await reserveNode(held.tx, held.node, session, `goes on with ${held.run.verb}`);
-    if (fence !== held.run.fence) held.run = await held.tx.runs.takeOver(held.run.id, session.id, fence);
-    if (canResume) await held.tx.nodes.processEvent(held.node.uuid, 'resume', { fence, runId: held.run.id });
-    held.node = (await held.tx.nodes.get(held.node.uuid))!;
+    const canResume = canMove(held, 'resume');
+    if (isReserved(held)) {
+      if (canResume) await move(held, 'resume', { fence: held.run.fence });
+      return;
+    }
+    const fence = await reserveNode(held.tx, held.node, session, `goes on with ${held.run.verb}`);
+    held.run = { ...(await held.tx.runs.takeOver(held.run.id, session.id, fence)), ...held.runPatch };
+    if (canResume) await move(held, 'resume', { fence });
+    else held.node = (await held.tx.nodes.get(held.node.uuid))!;
   }
-  /** Brings the node to its verb's wait state and frees it; a verb without one keeps the lease. */
-  async function toRest(held: Held): Promise<void> {
-    if (!nextState(held.node.provisionState, 'wait', held.node.targetProvisionState).ok) return;
-    await held.tx.nodes.processEvent(held.node.uuid, 'wait', { fence: held.run.fence, runId: held.run.id });
+  /** Brings the node to its verb's wait or hold state and frees it; a verb without one keeps the lease. */
+  async function toRest(held: Held, event: 'wait' | 'hold' = 'wait'): Promise<void> {
+    if (!canMove(held, event)) return;
+    await move(held, event, { fence: held.run.fence });
     await held.tx.nodes.release(held.node.uuid, held.run.fence);
-    held.node = (await held.tx.nodes.get(held.node.uuid))!;
+    held.node = { ...held.node, reservation: null };
   }
 
   const awaitedRow = (run: Run, awaited: Awaited): WaitingFor => {
     const isSame = run.waitingFor?.what === awaited.what && run.waitingFor.from === awaited.from;
     return { ...awaited, since: isSame ? run.waitingFor!.since : clock.nowMs(), position: null };
   };
-  async function wait(held: Held, awaited: Awaited, more: RunPatch = {}): Promise<void> {
+  function wait(held: Held, awaited: Awaited, more: RunPatch = {}): void {
     const waitingFor = awaitedRow(held.run, awaited);
     if (waitingFor.since !== held.run.waitingFor?.since || waitingFor.what !== held.run.waitingFor.what)
-      await append(held, [
-        { type: 'run.waiting', data: { what: awaited.what, from: awaited.from, until: awaited.until } },
-      ]);
-    await update(held, { ...more, waitingFor });
+      append(held, {
+        type: 'run.waiting',
+        data: { what: awaited.what, from: awaited.from, until: awaited.until },
+      });
+    update(held, { ...more, waitingFor });
   }
-  /** Stores the attempt of the step at the cursor: always before the step is called. */
-  async function attempt(held: Held, cursor: Omit<Cursor, 'attempt'>, number: number): Promise<void> {
+  const nextAttempt = (number: number): AttemptRecord => ({ id: random.uuid(), startedAt: clock.nowMs(), number });
+  /** Stores the attempt of the step at the cursor: always before the step is called, or with what came of it. */
+  function attempt(held: Held, cursor: Omit<Cursor, 'attempt'>, record: AttemptRecord): void {
     const step = held.run.segments[cursor.segment]!.steps[cursor.step]!;
-    const record = { id: random.uuid(), startedAt: clock.nowMs(), number };
-    await append(held, [
-      { type: 'step.started', data: { interface: step.interface, step: nameOf(step), attempt: number } },
-    ]);
-    await showStep(held, step);
-    await update(held, { cursor: { ...cursor, attempt: record }, waitingFor: null, progress: null });
+    append(held, {
+      type: 'step.started',
+      data: { interface: step.interface, step: step.step, attempt: record.number },
+    });
+    showStep(held, step);
+    update(held, { cursor: { ...cursor, attempt: record }, waitingFor: null, progress: null });
   }
-  async function showStep(held: Held, step: Step | null): Promise<void> {
+  function showStep(held: Held, step: Step | null): void {
     const { stepField } = flowOf(held.run.verb);
     if (!stepField) return;
-    const shown = step ? { interface: step.interface, step: nameOf(step), priority: step.priority } : {};
-    held.node = await held.tx.nodes.update(held.node.uuid, { [stepField]: shown });
+    patchNode(held, {
+      [stepField]: step ? { interface: step.interface, step: step.step, priority: step.priority } : {},
+    });
   }
 
   /** Moves the cursor on; the next step's attempt is stored in the same transaction, so that no run is ever without one. */
-  async function advance(held: Held): Promise<'next' | 'ended'> {
+  async function advance(held: Held, under?: AttemptRecord): Promise<'next' | 'ended'> {
     const { segments, cursor } = held.run;
     const isSegmentOver = cursor.step + 1 >= segments[cursor.segment]!.steps.length;
     const next = isSegmentOver
       ? { segment: cursor.segment + 1, step: 0 }
       : { segment: cursor.segment, step: cursor.step + 1 };
     const { scratch: _, ...notes } = held.run.notes;
-    await update(held, { notes });
-    return enter(held, next);
+    update(held, { notes });
+    return enter(held, next, under);
   }
-  async function enter(held: Held, next: Omit<Cursor, 'attempt'>): Promise<'next' | 'ended'> {
+  async function enter(held: Held, next: Omit<Cursor, 'attempt'>, under?: AttemptRecord): Promise<'next' | 'ended'> {
     const segment = held.run.segments[next.segment];
     if (!segment) return end(held);
     if (segment.party === 'conductor') {
       await toWork(held);
-      await attempt(held, next, 1);
+      attempt(held, next, under ?? nextAttempt(1));
       return 'next';
     }
-    await update(held, { cursor: { ...next, attempt: null }, progress: null });
+    update(held, { cursor: { ...next, attempt: null }, progress: null });
     await toRest(held);
-    await wait(held, {
+    wait(held, {
       what: 'agent',
       from: 'the agent',
       until: held.run.deadline,
@@ -189,130 +263,167 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     await toWork(held);
     const flow = flowOf(held.run.verb);
     const event = flow.end(held.node);
-    await showStep(held, null);
-    if (event)
-      await held.tx.nodes.processEvent(held.node.uuid, event, {
-        fence: held.run.fence,
-        runId: held.run.id,
-        error: null,
-      });
+    showStep(held, null);
+    patchNode(held, flow.onDone?.(clock.nowMs()) ?? {});
+    if (event) await move(held, event, { fence: held.run.fence, error: null });
     await close(held, 'done', null);
     await held.tx.boots.dropAgentKeys(held.run.id);
     return 'ended';
   }
   async function close(held: Held, state: 'done' | 'failed', error: string | null): Promise<void> {
-    await update(held, { state, error, waitingFor: null, progress: null, finishedAt: clock.nowMs() });
-    await append(held, [
-      {
-        type: 'run.finished',
-        severity: error === null ? 'info' : 'error',
-        data: { verb: held.run.verb, outcome: state, ...(error === null ? {} : { error }) },
-      },
-    ]);
+    update(held, { state, error, waitingFor: null, progress: null, finishedAt: clock.nowMs() });
+    append(held, {
+      type: 'run.finished',
+      severity: error === null ? 'info' : 'error',
+      data: { verb: held.run.verb, outcome: state, ...(error === null ? {} : { error }) },
+    });
+    await flush(held);
     await held.tx.boots.closeTokens(held.run.id);
     await held.tx.nodes.release(held.node.uuid, held.run.fence);
   }
   /** The one way in which work fails: the state machine's `fail`, or a sentence on a node whose state was never left. */
-  async function failHeld(held: Held, error: string): Promise<void> {
-    const canFail = nextState(held.node.provisionState, 'fail', held.node.targetProvisionState).ok;
-    if (canFail) await held.tx.nodes.processEvent(held.node.uuid, 'fail', { runId: held.run.id, error });
-    else await held.tx.nodes.update(held.node.uuid, { lastError: error });
-    if (held.run.verb === 'power') await held.tx.nodes.update(held.node.uuid, { targetPowerState: null });
+  async function failHeld(held: Held, error: string, isAborted = false): Promise<void> {
+    const flow = flowOf(held.run.verb);
+    const step = stepOf(held.run);
+    const isInStep = step !== undefined && (step.inBand || step.source === 'driver');
+    const failure = isAborted ? undefined : { error, isInStep };
+    const wasTrusted = !held.node.maintenance;
+    patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
+    if (wasTrusted && held.node.maintenance)
+      append(held, { type: 'node.maintenance', severity: 'error', data: { maintenance: true, reason: error } });
+    showStep(held, null);
+    if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
+    if (canMove(held, 'fail')) await move(held, 'fail', { error });
+    else patchNode(held, { lastError: error });
     await close(held, 'failed', error);
   }
   async function enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void> {
     const node = await tx.nodes.get(run.nodeUuid);
-    if (node) await enter({ tx, run, node }, { segment: at.segment, step: at.step });
+    if (!node) return;
+    const held = holding(tx, run, node);
+    await enter(held, { segment: at.segment, step: at.step });
+    await flush(held);
   }
-  const mergeNotes = async (held: Held, notes: JsonObject): Promise<void> => {
-    if (Object.keys(notes).length > 0) await update(held, { notes: { ...held.run.notes, ...notes } });
+  const mergeNotes = (held: Held, notes: JsonObject): void => {
+    if (Object.keys(notes).length > 0) update(held, { notes: { ...held.run.notes, ...notes } });
   };
+
+  async function settleOne(held: Held, result: StepResult, under?: AttemptRecord): Promise<Settled['what']> {
+    const { step, outcome, effects } = result;
+    const before = held.node;
+    mergeNotes(held, effects.notes);
+    patchNode(held, effects.nodePatch);
+    append(held, ...effects.events);
+    if (effects.inventory) await held.tx.nodes.setInventory(held.node.uuid, effects.inventory);
+    const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
+    switch (outcome.kind) {
+      case 'done': {
+        const value: JsonObject = outcome.result === undefined ? {} : { result: outcome.result };
+        append(held, { type: 'step.done', data: { ...about, ...value } });
+        if (held.run.notes['abortAfter'] === true) {
+          await toWork(held);
+          await failHeld(held, flowOf(held.run.verb).aborted(idOf(step)), true);
+          return 'ended';
+        }
+        const event = isConductorStep(step.step) && !step.source ? EVENT_AFTER_STEP[step.step] : undefined;
+        if (event) {
+          await toWork(held);
+          if (step.step === 'tear_down') await forgetInstance(held.tx, before);
+          await move(held, event, { fence: held.run.fence });
+        }
+        return advance(held, under);
+      }
+      case 'wait':
+        if (outcome.isHold) {
+          await toRest(held, 'hold');
+          update(held, { deadline: clock.nowMs() + HOLD_MS });
+        } else if (step.abortable || step.source === 'driver') await toRest(held);
+        wait(held, outcome.for);
+        return 'waiting';
+      case 'retry':
+        wait(held, {
+          what: 'retry',
+          from: `step ${step.step}`,
+          until: held.run.deadline,
+          hint: `${outcome.reason} It is tried again in ${Math.ceil(outcome.afterMs / 1000)} s.`,
+        });
+        return 'waiting';
+      case 'failed':
+        append(held, { type: 'step.failed', severity: 'error', data: { ...about, error: outcome.error } });
+        await failHeld(held, outcome.error);
+        return 'ended';
+    }
+  }
 
   return {
     enterFirst: (tx, run) => enterAt(tx, run, { segment: 0, step: 0 }),
     enterAt,
+    nextAttempt,
     beginAttempt: (run) =>
       own('attempt', run, async (held) => {
         const { cursor } = held.run;
-        await attempt(held, { segment: cursor.segment, step: cursor.step }, (cursor.attempt?.number ?? 0) + 1);
+        const number = (cursor.attempt?.number ?? 0) + 1;
+        attempt(held, { segment: cursor.segment, step: cursor.step }, nextAttempt(number));
+        await flush(held);
         return held.run;
       }),
 
-    settle: (run, step, outcome, effects) =>
-      own(`step.${outcome.kind}`, run, async (held) => {
-        await mergeNotes(held, effects.notes);
-        if (Object.keys(effects.nodePatch).length > 0)
-          held.node = await held.tx.nodes.update(held.node.uuid, effects.nodePatch);
-        await append(held, effects.events);
-        const about = { interface: step.interface, step: nameOf(step), attempt: held.run.cursor.attempt?.number ?? 1 };
-        switch (outcome.kind) {
-          case 'done': {
-            const result: JsonObject = outcome.result === undefined ? {} : { result: outcome.result };
-            await append(held, [{ type: 'step.done', data: { ...about, ...result } }]);
-            const event = isConductorStep(step.step) ? EVENT_AFTER_STEP[step.step] : undefined;
-            if (event) {
-              await toWork(held);
-              await held.tx.nodes.processEvent(held.node.uuid, event, {
-                fence: held.run.fence,
-                runId: held.run.id,
-              });
-              held.node = (await held.tx.nodes.get(held.node.uuid))!;
-            }
-            return advance(held);
-          }
-          case 'wait':
-            if (step.abortable) await toRest(held);
-            await wait(held, outcome.for);
-            return 'waiting';
-          case 'retry':
-            await wait(held, {
-              what: 'retry',
-              from: `step ${nameOf(step)}`,
-              until: held.run.deadline,
-              hint: `${outcome.reason} It is tried again in ${Math.ceil(outcome.afterMs / 1000)} s.`,
-            });
-            return 'waiting';
-          case 'failed':
-            await append(held, [{ type: 'step.failed', severity: 'error', data: { ...about, error: outcome.error } }]);
-            await failHeld(held, outcome.error);
-            return 'ended';
+    settle: (run, results, under) =>
+      own(`step.${results.at(-1)!.outcome.kind}`, run, async (held) => {
+        let what: Settled['what'] = 'next';
+        for (const [index, result] of results.entries()) {
+          what = await settleOne(held, result, results[index + 1]?.attempt ?? under);
+          if (what !== 'next') break;
         }
+        await flush(held);
+        return { what, run: held.run };
       }),
 
     rest: (run, waitingFor, notes = {}) =>
       own('rest', run, async (held) => {
         await toRest(held);
-        await wait(held, waitingFor, { notes: { ...held.run.notes, ...notes } });
+        wait(held, waitingFor, { notes: { ...held.run.notes, ...notes } });
+        await flush(held);
         return held.run;
       }),
     endSegment: (run) =>
       own('segment', run, async (held) => {
         const segment = held.run.segments[held.run.cursor.segment]!;
         held.run = { ...held.run, cursor: { ...held.run.cursor, step: segment.steps.length - 1 } };
-        return advance(held);
+        const what = await advance(held);
+        await flush(held);
+        return { what, run: held.run };
       }),
     goBack: (run, cursor, notes, event) =>
       own('back', run, async (held) => {
-        await append(held, [event]);
+        append(held, event);
         const { scratch: _, ...kept } = held.run.notes;
-        await update(held, { notes: { ...kept, ...notes } });
+        update(held, { notes: { ...kept, ...notes } });
         await held.tx.boots.dropAgentKeys(held.run.id);
         await enter(held, { segment: cursor.segment, step: cursor.step });
       }),
-    fail: (run, error) => own('fail', run, (held) => failHeld(held, error)),
+    fail: (run, error) =>
+      own('fail', run, async (held) => {
+        await failHeld(held, error);
+        return held.run;
+      }),
     record: (run, { notes = {}, waitingFor, progress, events = [] }) =>
       own('record', run, async (held) => {
-        await append(held, events);
+        append(held, ...events);
         const more: RunPatch = {
           ...(Object.keys(notes).length > 0 ? { notes: { ...held.run.notes, ...notes } } : {}),
           ...(progress === undefined ? {} : { progress }),
         };
-        if (waitingFor) await wait(held, waitingFor, more);
-        else if (Object.keys(more).length > 0) await update(held, more);
+        if (waitingFor) wait(held, waitingFor, more);
+        else update(held, more);
+        await flush(held);
         return held.run;
       }),
   };
 }
 
-/** The name that a step is shown by: a pretended step shows what it pretends. */
-export const nameOf = (step: Step): string => (step.step === 'fake' ? String(step.args['name']) : step.step);
+/** `interface.step`, as errors name it. */
+export const idOf = (step: Step): string => `${step.interface}.${step.step}`;
+
+/** The step at a run's cursor. */
+export const stepOf = (run: Run): Step | undefined => run.segments[run.cursor.segment]?.steps[run.cursor.step];

@@ -19,6 +19,9 @@ export interface Timers {
   readonly size: number;
 }
 
+/** A timer of the platform holds no more than 31 bits: a later wake-up is set again then. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 const isBefore = (a: Entry, b: Entry): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
 export function createTimers(clock: Clock): Timers {
@@ -67,7 +70,8 @@ export function createTimers(clock: Clock): Timers {
       return;
     }
     disarm();
-    const timer = clock.setTimer(Math.max(0, next.atMs - clock.nowMs()), fire, { background: true });
+    const delayMs = Math.min(Math.max(0, next.atMs - clock.nowMs()), LONGEST_MS);
+    const timer = clock.setTimer(delayMs, fire, { background: true });
     armed = { timer, atMs: next.atMs };
   }
   function disarm(): void {

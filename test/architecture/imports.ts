@@ -2,7 +2,18 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 
-const LIBRARIES = ['core', 'ipmi', 'tftp', 'image-format', 'agent-protocol', 'executor-protocol', 'rpc', 'lab', 'sim'];
+const LIBRARIES = [
+  'core',
+  'ipmi',
+  'tftp',
+  'image-format',
+  'agent-protocol',
+  'executor-protocol',
+  'rpc',
+  'lab',
+  'node-range',
+  'sim',
+];
 
 /** Room -> rooms it may import. `*`: everything. */
 export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
@@ -10,6 +21,7 @@ export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
   'packages/core': ['packages/ports'],
   'packages/ipmi': ['packages/ports'],
   'packages/tftp': ['packages/ports'],
+  'packages/node-range': [],
   'packages/image-format': ['packages/ports'],
   'packages/agent-protocol': ['packages/ports'],
   'packages/executor-protocol': ['packages/ports'],
@@ -25,11 +37,11 @@ export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
     'packages/executor-protocol',
     'packages/image-format',
   ],
-  'services/api': ['packages/ports', 'packages/core', 'db', 'packages/rpc', 'api-spec'],
+  'services/api': ['packages/ports', 'packages/core', 'packages/node-range', 'db', 'packages/rpc', 'api-spec'],
   'services/boot': ['packages/ports', 'packages/core', 'db', 'packages/tftp'],
   'services/depot': ['packages/ports', 'packages/core', 'db', 'packages/image-format'],
   'services/executor': ['packages/ports', 'packages/core', 'packages/executor-protocol'],
-  'services/cli': ['api-spec'],
+  'services/cli': ['packages/node-range', 'api-spec'],
   'ramdisk-agent': ['packages/ports', 'packages/agent-protocol', 'packages/image-format'],
   'packages/lab': ['packages/ports', 'packages/ipmi'],
   'packages/sim': '*',

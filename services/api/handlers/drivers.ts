@@ -6,7 +6,7 @@ import { type Handler, ok } from '../request.ts';
 import { collection } from '../views/links.ts';
 import { conductorFieldTable, conductorView, driverView } from '../views/small.ts';
 
-const driverNotFound = (name: string) =>
+export const driverNotFound = (name: string) =>
   new ServiceError('NOT_FOUND', `Could not find the following driver(s) or hardware type(s): ${name}.`);
 
 export const listDrivers: Handler = async (request, services) => {

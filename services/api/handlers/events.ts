@@ -1,9 +1,9 @@
 /** The event stream: server-sent events that resume at Last-Event-ID, so that each event is seen exactly once. */
-import { EVENT_TYPES, type EventType, formatTime, ServiceError, type StoredEvent } from '@bessemer/core';
+import { EVENT_TYPES, type EventType, formatTime, normalizeMac, ServiceError, type StoredEvent } from '@bessemer/core';
 import type { Db, EventFilter } from '@bessemer/db';
 import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
-import type { Handler } from '../request.ts';
+import { type Handler, noContent } from '../request.ts';
 import { findNode } from './nodes.ts';
 
 const BATCH = 500;
@@ -102,4 +102,16 @@ export const streamEvents: Handler = async (request, services) => {
     },
     stream: chunks({ db: services.db, clock: services.clock, filter, after, follow, signal: request.signal }),
   };
+};
+
+/** Events of a network service: ports are bound by hand here, so they are checked, and that is all. */
+export const postEvents: Handler = async (request) => {
+  const { events } = request.body as { events: Array<Record<string, unknown>> };
+  for (const event of events)
+    if (normalizeMac(String(event['mac_address'])) === undefined)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Schema error for event: '${String(event['mac_address']).slice(0, 60)}' is not a 'mac-address'`,
+      );
+  return noContent;
 };

@@ -2,15 +2,20 @@
 import type { operations } from '@bessemer/api-spec/types';
 import type { Handler } from '../request.ts';
 import * as allocations from './allocations.ts';
+import { bulk } from './bulk.ts';
 import * as chassis from './chassis.ts';
 import * as drivers from './drivers.ts';
-import { streamEvents } from './events.ts';
+import { postEvents, streamEvents } from './events.ts';
 import { getTimeline, getWhy, listUnknownMachines } from './insight.ts';
+import * as devices from './node-devices.ts';
+import * as facts from './node-facts.ts';
 import * as states from './node-states.ts';
+import * as vifs from './node-vifs.ts';
 import * as nodes from './nodes.ts';
 import * as plans from './plans.ts';
 import * as ports from './ports.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
+import * as tokens from './tokens.ts';
 import * as traits from './traits.ts';
 import * as volume from './volume.ts';
 
@@ -18,6 +23,7 @@ import * as volume from './volume.ts';
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
 const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
+const { driverNotFound: _noDriver, ...driverHandlers } = drivers;
 const { checkTrait: _check, ...traitHandlers } = traits;
 
 export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
@@ -26,15 +32,21 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getHealth,
   ...nodeHandlers,
   ...states,
+  ...devices,
+  ...facts,
+  ...vifs,
   ...ports,
   ...chassis,
   ...volume,
   ...plans,
   ...allocations,
   ...traitHandlers,
-  ...drivers,
+  ...driverHandlers,
   getTimeline,
   getWhy,
   listUnknownMachines,
+  postEvents,
   streamEvents,
+  bulk,
+  ...tokens,
 };

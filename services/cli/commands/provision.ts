@@ -6,14 +6,19 @@ import { nodePath } from './node.ts';
 import { add, jsonArgument, keyValues, patch, record } from './values.ts';
 
 /** Sends the request; with `--wait`, waits for the goal. */
-async function go(invocation: Invocation, goal: Goal | undefined, start: () => Promise<unknown>): Promise<number> {
-  const { options, api, io, clock, args } = invocation;
+async function go(invocation: Invocation, goal: Goal, start: () => Promise<unknown>): Promise<number> {
+  const { options, api, io, clock, args, depart } = invocation;
+  const node = args[0]!;
   const timeoutS = options['wait'] as number | undefined;
-  if (timeoutS === undefined || goal === undefined) {
+  if (timeoutS === undefined) {
     await start();
     return 0;
   }
-  return startAndWait({ api, io, clock, node: args[0]!, goal, timeoutS, start });
+  if (depart) {
+    depart({ node, goal, start });
+    return 0;
+  }
+  return startAndWait({ api, io, clock, node, goal, timeoutS, start });
 }
 
 const put = ({ api, args }: Invocation, below: string, body: unknown) =>
@@ -34,16 +39,23 @@ export const unrescueNode = provision('unrescue', { kind: 'provision', state: 'a
 export const abortNode = provision('abort', { kind: 'rest' });
 export const unholdNode = provision('unhold', { kind: 'rest' });
 
-export const cleanNode: Run = async (invocation) => {
-  const { options, io } = invocation;
-  const steps = await jsonArgument(textOption(options, 'cleanSteps')!, 'clean steps', io);
-  const body = {
-    target: 'clean',
-    clean_steps: steps,
-    ...(isOn(options, 'disableRamdisk') ? { disable_ramdisk: true } : {}),
+/** A verb that runs steps, given or by the name of a runbook. */
+const runSteps =
+  (kind: 'clean' | 'service', state: string): Run =>
+  async (invocation) => {
+    const { options, io } = invocation;
+    const steps = textOption(options, `${kind}Steps`);
+    const runbook = textOption(options, 'runbook');
+    const body = {
+      target: kind,
+      ...(steps === undefined ? {} : { [`${kind}_steps`]: await jsonArgument(steps, `${kind} steps`, io) }),
+      ...(runbook === undefined ? {} : { runbook }),
+      ...(isOn(options, 'disableRamdisk') ? { disable_ramdisk: true } : {}),
+    };
+    return go(invocation, { kind: 'provision', state }, () => put(invocation, '/states/provision', body));
   };
-  return go(invocation, { kind: 'provision', state: 'manageable' }, () => put(invocation, '/states/provision', body));
-};
+export const cleanNode = runSteps('clean', 'manageable');
+export const serviceNode = runSteps('service', 'active');
 
 export const rescueNode: Run = (invocation) => {
   const rescuePassword = textOption(invocation.options, 'rescuePassword');

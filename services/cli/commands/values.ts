@@ -1,6 +1,6 @@
 /** Arguments of the form key=value, JSON from an argument or a file, and answers as rows. */
 import type { Invocation, Io, Options } from '../command.ts';
-import { listOption, textOption } from '../command.ts';
+import { listOption } from '../command.ts';
 import type { Api } from '../connection/http.ts';
 import { CliError, usageError } from '../errors.ts';
 import type { Output } from '../output/format.ts';
@@ -47,17 +47,48 @@ export const addAll = (field: string, texts: readonly string[]): PatchEntry[] =>
 /** Reads a value as `field=text` would be: JSON when it reads as JSON. */
 export const loose = (text: string): unknown => keyValue(`x=${text}`)[1];
 
-/** JSON given as an argument, as the name of a file, or `-` for standard input. */
-export async function jsonArgument(text: string, what: string, io: Io): Promise<unknown> {
-  if (text.trim() === '') throw usageError(`${what} is empty.`);
-  const isFile = text !== '-' && io.isFile(text);
-  const content = text === '-' ? await io.readInput() : isFile ? io.readFile(text) : text;
+/**
+ * What a text of JSON or YAML holds.
+ * @param name of the file or source, for the message.
+ * @throws CliError when it is neither.
+ */
+export async function parseData(content: string, name: string): Promise<unknown> {
   try {
     return JSON.parse(content);
   } catch (error) {
-    const from = text === '-' ? 'standard input' : isFile ? `file ${text}` : 'the argument (it is no file either)';
-    throw new CliError(`The ${what} cannot be read as JSON from ${from}: ${(error as Error).message}`);
+    // JSON that is cut or misspelt often reads as YAML of another meaning.
+    if (/^\s*[[{]/.test(content)) throw new CliError(`${name} cannot be read as JSON: ${(error as Error).message}`);
   }
+  const { parse } = await import('yaml');
+  try {
+    return parse(content, { version: '1.1', maxAliasCount: 100, prettyErrors: true }) as unknown;
+  } catch (error) {
+    throw new CliError(`${name} cannot be read as YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+}
+
+/** JSON given as an argument, as the name of a file of JSON or YAML, or `-` for standard input. */
+export async function jsonArgument(text: string, what: string, io: Io): Promise<unknown> {
+  if (text.trim() === '') throw usageError(`${what} is empty.`);
+  if (text === '-') return parseData(await io.readInput(), `The ${what} from standard input`);
+  if (io.isFile(text)) return parseData(io.readFile(text), `The ${what} from file ${text}`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new CliError(
+      `The ${what} cannot be read as JSON from the argument, and it is no file either: ${(error as Error).message}`,
+    );
+  }
+}
+
+const TRUE = ['1', 't', 'true', 'on', 'y', 'yes'];
+const FALSE = ['0', 'f', 'false', 'off', 'n', 'no'];
+/** @throws CliError with exit code 2 for a word that says neither. */
+export function booleanArgument(text: string, name: string): boolean {
+  const word = text.trim().toLowerCase();
+  if (TRUE.includes(word)) return true;
+  if (FALSE.includes(word)) return false;
+  throw usageError(`${name} is true or false, not "${text}".`);
 }
 
 /** An object as rows of field and value, in alphabetical order, without what is only for machines. */
@@ -107,6 +138,7 @@ export const listOf = (
 ): Output => ({
   kind: 'list',
   heads,
+  fields,
   rows: items.map((item) => fields.map((field) => item[field] ?? (field in item ? null : ''))),
 });
 
@@ -155,35 +187,6 @@ export async function fetchList(
   return limit ? items.slice(0, limit) : items;
 }
 
-/** The options that every list has: `--limit`, `--marker`, `--sort`, `--long`, `--fields`. */
-export async function listCommand(
-  { options, api }: Invocation,
-  target: {
-    path: string;
-    key: string;
-    fields: readonly string[];
-    longFields: readonly string[];
-    /** Changes an item for display. */
-    shown?: (item: Record_) => Record_;
-  },
-  filters: Record<string, string | number | boolean | undefined> = {},
-): Promise<Output> {
-  const limit = options['limit'] as number | undefined;
-  if (limit !== undefined && limit < 0) throw new CliError(`Expected non-negative --limit, got ${limit}`);
-  const isLong = options['long'] === true;
-  const wanted = fieldsOption(options);
-  const fields = isLong ? target.longFields : (wanted ?? target.fields);
-  const query = {
-    ...filters,
-    limit,
-    marker: textOption(options, 'marker'),
-    detail: isLong ? 'True' : undefined,
-    fields: !isLong && wanted ? wanted.join(',') : undefined,
-  };
-  const items = sortItems(await fetchList(api, target.path, target.key, query), textOption(options, 'sort'));
-  return listOf(target.shown ? items.map(target.shown) : items, fields);
-}
-
 /** The fields of `--fields`, undefined without it. */
 export function fieldsOption(options: Options): readonly string[] | undefined {
   const fields = listOption(options, 'fields');
@@ -194,22 +197,6 @@ export const fieldsQuery = (options: Options): { fields?: string } => {
   const fields = fieldsOption(options);
   return fields ? { fields: fields.join(',') } : {};
 };
-
-/** Deletes each, says so, and goes on after a failure. */
-export async function deleteEach({ args, api, io }: Invocation, kind: string, collection: string): Promise<number> {
-  let failed = 0;
-  for (const name of args) {
-    try {
-      await api.request('DELETE', `/v1/${collection}/${encodeURIComponent(name)}`);
-      io.out(`Deleted ${kind} ${name}\n`);
-    } catch (error) {
-      if (!(error instanceof CliError)) throw error;
-      failed += 1;
-      io.err(`Failed to delete ${kind} ${name}: ${error.message}\n`);
-    }
-  }
-  return failed === 0 ? 0 : 1;
-}
 
 /** Sends a PATCH, or says that nothing was to be changed. */
 export async function patch(

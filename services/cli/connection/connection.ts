@@ -11,15 +11,30 @@ export interface Connection {
   readonly password: string | undefined;
   /** `latest` or `1.N`. */
   readonly apiVersion: string;
+  readonly tls?: Tls;
+}
+
+/** How the service is checked, and how it checks us: contents of PEM files. */
+export interface Tls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly rejectUnauthorized?: boolean;
 }
 
 export interface ConnectionOptions {
   readonly osEndpoint?: string;
+  readonly osEndpointOverride?: string;
   readonly osAuthType?: string;
+  readonly osAuthPlugin?: string;
   readonly osUsername?: string;
   readonly osPassword?: string;
   readonly osCloud?: string;
   readonly osBaremetalApiVersion?: string;
+  readonly osCacert?: string;
+  readonly osCert?: string;
+  readonly osKey?: string;
+  readonly isInsecure?: boolean;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -98,6 +113,23 @@ function profile(env: Env, readFile: ReadFile): Found | undefined {
   };
 }
 
+/** @throws CliError for a file that is not there. */
+function tlsOf(options: ConnectionOptions, env: Env, readFile: ReadFile): Tls | undefined {
+  const files = {
+    ca: filled(options.osCacert) ?? filled(env['OS_CACERT']),
+    cert: filled(options.osCert) ?? filled(env['OS_CERT']),
+    key: filled(options.osKey) ?? filled(env['OS_KEY']),
+  };
+  const contents = Object.entries(files).flatMap(([name, path]) => {
+    if (path === undefined) return [];
+    const content = readFile(path);
+    if (content === undefined) throw new CliError(`There is no file ${path} (${name} of the connection).`);
+    return [[name, content] as const];
+  });
+  if (contents.length === 0 && !options.isInsecure) return undefined;
+  return { ...Object.fromEntries(contents), ...(options.isInsecure ? { rejectUnauthorized: false } : {}) };
+}
+
 const AUTH_TYPES = ['none', 'http_basic'];
 
 /**
@@ -107,8 +139,8 @@ const AUTH_TYPES = ['none', 'http_basic'];
  */
 export function findConnection(options: ConnectionOptions, env: Env, readFile: ReadFile): Connection {
   const flags: Found = {
-    endpoint: filled(options.osEndpoint),
-    authType: filled(options.osAuthType),
+    endpoint: filled(options.osEndpoint) ?? filled(options.osEndpointOverride),
+    authType: filled(options.osAuthType) ?? filled(options.osAuthPlugin),
     username: filled(options.osUsername),
     password: filled(options.osPassword),
     apiVersion: filled(options.osBaremetalApiVersion),
@@ -147,7 +179,9 @@ export function findConnection(options: ConnectionOptions, env: Env, readFile: R
   const apiVersion = first('apiVersion') ?? 'latest';
   if (!/^(latest|1|1\.\d{1,4})$/.test(apiVersion))
     throw usageError(`${apiVersion} is not a version of the API; give 1.N or latest.`);
+  const tls = tlsOf(options, env, readFile);
   return {
+    ...(tls ? { tls } : {}),
     endpoint: endpoint!.replace(/\/+(v1)?\/*$/, ''),
     source,
     username: hasLogin ? first('username') : undefined,

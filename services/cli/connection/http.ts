@@ -26,7 +26,6 @@ export interface Api {
 
 const VERSION_HEADER = 'X-OpenStack-Ironic-API-Version';
 const RESPONSE_LIMIT = 256 * 1024 * 1024;
-/** A request that gets no answer at all for this long has failed. */
 const IDLE_MS = 120_000;
 
 /** Next steps that are known for a refusal. */
@@ -74,6 +73,10 @@ const CONNECTION_CODES: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'no answer came',
   EHOSTUNREACH: 'there is no way to that host',
   ENETUNREACH: 'there is no way to that network',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself; give it with --os-cacert, or --insecure',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is of an unknown authority; give that with --os-cacert, or --insecure',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate is of an unknown authority; give that with --os-cacert, or --insecure',
 };
 
 export interface ApiDeps {
@@ -81,6 +84,8 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly retries: number;
   readonly retryIntervalMs: number;
+  /** A request that gets no answer at all for this long has failed; 2 minutes when missing. */
+  readonly idleMs?: number;
   /** Called with one line per request and answer; never with a secret. */
   readonly debug?: (line: string) => void;
 }
@@ -141,9 +146,12 @@ export function createApi(deps: ApiDeps): Api {
       const sent: ClientRequest = request(url, {
         method,
         headers,
+        ...connection.tls,
         ...(options.signal ? { signal: options.signal } : {}),
       });
-      sent.setTimeout(options.idleMs ?? IDLE_MS, () => sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })));
+      sent.setTimeout(options.idleMs ?? deps.idleMs ?? IDLE_MS, () =>
+        sent.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })),
+      );
       sent.once('error', (error) => reject(options.signal?.aborted ? error : connectionError(error)));
       sent.once('response', (response) => {
         debug?.(`< ${response.statusCode} ${method} ${url.pathname}`);

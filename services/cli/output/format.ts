@@ -2,10 +2,17 @@
 import { CliError } from '../errors.ts';
 import { dumps, Float, str, type Value } from './python.ts';
 import { listTable, oneTable } from './table.ts';
+import { yamlLines } from './yaml.ts';
 
 /** Several objects under column heads, or one object as fields and values. */
 export type Output =
-  | { readonly kind: 'list'; readonly heads: readonly string[]; readonly rows: readonly (readonly Value[])[] }
+  | {
+      readonly kind: 'list';
+      readonly heads: readonly string[];
+      /** Names of the fields below the heads, which `--column` takes as well. */
+      readonly fields?: readonly string[];
+      readonly rows: readonly (readonly Value[])[];
+    }
   | { readonly kind: 'one'; readonly pairs: readonly (readonly [string, Value])[] };
 
 export const LIST_FORMATS = ['csv', 'json', 'table', 'value', 'yaml'] as const;
@@ -37,45 +44,19 @@ function csvCell(value: Value, quote: FormatOptions['quote']): string {
   return text;
 }
 
-/** A scalar as YAML writes it; quoted whenever it could be read as something else. */
-function yamlScalar(value: Value): string {
-  if (value === null) return 'null';
-  if (typeof value === 'boolean') return value ? 'true' : 'false';
-  if (typeof value !== 'string') return str(value);
-  if (/^[A-Za-z_/][\w./+ -]*$/.test(value) && !/^(?:yes|no|true|false|on|off|null)$|\s$/i.test(value)) return value;
-  return /[\p{Cc}\u0085\u2028\u2029]/u.test(value) ? JSON.stringify(value) : `'${value.replaceAll("'", "''")}'`;
-}
-
-function yamlLines(value: Value): string[] {
-  if (Array.isArray(value))
-    return value.length === 0
-      ? ['[]']
-      : value.flatMap((v) => {
-          const [first, ...rest] = yamlLines(v);
-          return [`- ${first}`, ...rest.map((l) => `  ${l}`)];
-        });
-  if (value === null || typeof value !== 'object' || value instanceof Float) return [yamlScalar(value)];
-  const entries = Object.entries(value as Record<string, Value>).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  if (entries.length === 0) return ['{}'];
-  return entries.flatMap(([k, v]) => {
-    const lines = yamlLines(v);
-    const isNested = typeof v === 'object' && v !== null && !(v instanceof Float) && Object.keys(v).length > 0;
-    if (!isNested) return [`${yamlScalar(k)}: ${lines[0]}`];
-    return [`${yamlScalar(k)}:`, ...lines.map((l) => (Array.isArray(v) ? l : `  ${l}`))];
-  });
-}
-
 function compare(a: Value, b: Value): number {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
   const [x, y] = isNumber(a) && isNumber(b) ? [Number(str(a)), Number(str(b))] : [str(a), str(b)];
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-/** Which of `names` are asked for, in the object's own order. */
-function chosen(names: readonly string[], wanted: readonly string[]): number[] {
+/** Which of `names` are asked for, by them or by their fields, in the object's own order. */
+function chosen(names: readonly string[], wanted: readonly string[], fields: readonly string[] = []): number[] {
   const all = names.map((_, i) => i);
   if (wanted.length === 0) return all;
-  const indexes = all.filter((i) => wanted.includes(names[i]!));
+  const indexes = all.filter(
+    (i) => wanted.includes(names[i]!) || (fields[i] !== undefined && wanted.includes(fields[i])),
+  );
   if (indexes.length === 0)
     throw new CliError(
       `No recognized column names in ${wanted.join(', ')}. Recognized columns are ${names.join(', ')}.`,
@@ -115,13 +96,17 @@ export function formatOutput(output: Output, options: FormatOptions): string {
         return oneTable(pairs, table);
     }
   }
-  const sortBy = options.sortColumns.map((c) => output.heads.indexOf(c)).filter((i) => i >= 0);
+  const columnOf = (name: string) => {
+    const index = output.heads.indexOf(name);
+    return index >= 0 ? index : (output.fields ?? []).indexOf(name);
+  };
+  const sortBy = options.sortColumns.map(columnOf).filter((i) => i >= 0);
   const sign = options.isDescending ? -1 : 1;
   const sorted =
     sortBy.length === 0
       ? output.rows
       : output.rows.toSorted((a, b) => sign * (sortBy.map((i) => compare(a[i]!, b[i]!)).find((c) => c !== 0) ?? 0));
-  const indexes = chosen(output.heads, options.columns);
+  const indexes = chosen(output.heads, options.columns, output.fields);
   const heads = indexes.map((i) => output.heads[i]!);
   const rows = sorted.map((row) => indexes.map((i) => row[i]!));
   switch (options.format) {

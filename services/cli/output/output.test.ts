@@ -173,6 +173,36 @@ describe('formats', () => {
     expect(formatOutput(output, { ...OPTIONS, format, ...more })).toBe(text);
   });
 
+  it.each([
+    ['a b', 'a b'],
+    ['11111111-1111', '11111111-1111'],
+    ['2026-11-20T15:27:31+00:00', "'2026-11-20T15:27:31+00:00'"],
+    ['1:20', "'1:20'"],
+    ['0x1f', "'0x1f'"],
+    ['1e5', '1e5'],
+    ['1.5', "'1.5'"],
+    ['yes', "'yes'"],
+    ['', "''"],
+    ["it's", "it's"],
+    ["'x", "'''x'"],
+    ['a: b', "'a: b'"],
+    ['http://x', 'http://x'],
+    ['- a', "'- a'"],
+    ['-a', '-a'],
+    ['a #b', "'a #b'"],
+    ['ü\n日😀"', '"\\xFC\\n\\u65E5\\U0001F600\\""'],
+  ])('YAML writes %j as %s', (text, yaml) => {
+    const output: Output = { kind: 'one', pairs: [['k', text]] };
+    expect(formatOutput(output, { ...OPTIONS, format: 'yaml' })).toBe(`k: ${yaml}\n`);
+  });
+
+  it('takes the names of fields for columns', () => {
+    const fields: Output = { ...list, fields: ['uuid', 'name', 'n'] };
+    expect(formatOutput(fields, { ...OPTIONS, format: 'value', columns: ['n', 'uuid'], sortColumns: ['n'] })).toBe(
+      'u2 1\nu1 2\n',
+    );
+  });
+
   it('names the columns that there are', () => {
     expect(() => formatOutput(list, { ...OPTIONS, columns: ['x'] })).toThrow(/Recognized columns are UUID, Name, N/);
   });

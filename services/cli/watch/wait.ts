@@ -69,11 +69,12 @@ export function judge(goal: Goal, node: Record_, finished: StreamEvent | undefin
   }
 }
 
-const targetText = (goal: Goal): string =>
+/** The goal in words. */
+export const targetText = (goal: Goal): string =>
   goal.kind === 'run' ? `the end of ${goal.verb}` : goal.kind === 'rest' ? 'rest' : goal.state;
 
 /** Events that may have brought the node to its goal. */
-const DECISIVE = new Set([
+export const DECISIVE: ReadonlySet<string> = new Set([
   'node.provision_state',
   'node.power_state',
   'run.finished',
@@ -82,8 +83,8 @@ const DECISIVE = new Set([
 ]);
 const TICK_MS = 1_000;
 /** Without an event stream, and as a net below it, the node's state is read this often. */
-const LOOK_MS = 5_000;
-const STATE_FIELDS = 'provision_state,target_provision_state,power_state,target_power_state,last_error';
+export const LOOK_MS = 5_000;
+export const STATE_FIELDS = 'provision_state,target_provision_state,power_state,target_power_state,last_error';
 
 /**
  * Sends the request and waits, showing where the node is.

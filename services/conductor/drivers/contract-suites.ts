@@ -1,9 +1,9 @@
 /** One suite for each kind of interface, run over every implementation: what `interfaces.ts` promises. */
 import { describe, expect, it } from 'vitest';
-import type { Node } from '@bessemer/core';
+import type { JsonObject, Node } from '@bessemer/core';
 import { isServiceError } from '@bessemer/core';
 import { AGENT_STEPS } from '@bessemer/agent-protocol';
-import { isConductorStep } from '../steps/catalogue.ts';
+import { driverStep, isConductorStep } from '../steps/catalogue.ts';
 import type {
   DeployInterface,
   DriverInterface,
@@ -148,23 +148,23 @@ export function describeDeployInterface(name: string, make: MakeSubject<DeployIn
       const subject = await make();
       const { implementation: deploy } = subject;
       const task = subject.task();
-      const plans = [
-        deploy.planDeploy(task, {}),
-        deploy.planDeploy(task, { configure: { playbook: '' } }),
-        deploy.planTearDown(task),
-        deploy.planClean(task, null),
-      ];
-      for (const segments of plans) {
-        expect(segments.length).toBeGreaterThan(0);
-        for (const segment of segments)
-          for (const step of segment.steps)
-            expect(
-              segment.party === 'agent' ? Object.hasOwn(AGENT_STEPS, step.step) : isConductorStep(step.step),
-              step.step,
-            ).toBe(true);
+      const { before, after } = deploy.ramdisk(task, 'clean');
+      const rows = (input: JsonObject) =>
+        (deploy.steps?.(task, 'deploy') ?? []).flatMap(
+          (step) => step.rows?.({}, input) ?? [driverStep('deploy', step, {}, step.priority)],
+        );
+      const tornDown = deploy.planTearDown(task).flatMap((segment) => segment.steps);
+      for (const plan of [rows({}), rows({ configure: { playbook: '' } }), tornDown]) {
+        expect(plan.length).toBeGreaterThan(0);
+        for (const step of [...before, ...plan, ...after]) {
+          if (step.source === 'driver') expect(deploy.runStep, step.step).toBeDefined();
+          else
+            expect(step.inBand ? Object.hasOwn(AGENT_STEPS, step.step) : isConductorStep(step.step), step.step).toBe(
+              true,
+            );
+        }
       }
-      const names = plans[2]!.flatMap((segment) => segment.steps.map((step) => step.step));
-      expect(names.at(-1)).toBe('tear_down');
+      expect(tornDown.at(-1)?.step).toBe('tear_down');
       await subject.close();
     });
   });

@@ -1,9 +1,9 @@
 /** The real way: a ramdisk from the network, whose agent writes the image, cleans disks and looks at the hardware. */
-import type { Json, JsonObject, Segment, Step } from '@bessemer/core';
+import type { Json } from '@bessemer/core';
 import { isJsonObject, ServiceError } from '@bessemer/core';
 import { agentSegment, agentStep, conductorSegment, conductorStep } from '../steps/catalogue.ts';
 import { imageRequestOf } from '../steps/image-request.ts';
-import type { BootInterface, DeployInterface, DriverTask, InspectInterface } from './interfaces.ts';
+import type { BootInterface, DeployInterface, DriverStep, DriverTask, InspectInterface } from './interfaces.ts';
 
 /** Boot by iPXE: what the machine fetches is computed by the boot service from the database, so a port to know it by is all it takes. */
 export const ipxeBoot: BootInterface = {
@@ -32,27 +32,35 @@ function checkHints(where: string, hints: Json | undefined): void {
       throw new ServiceError('INVALID_PARAMETER', `${where}/${name} must be a string, a number, true or false.`);
 }
 
-const cleanSegments = (...steps: Step[]): Segment[] => [
-  conductorSegment(conductorStep('boot_ramdisk')),
-  { party: 'agent', steps },
-  conductorSegment(conductorStep('power_off')),
+const inBand = (step: string, priority: number, rows: NonNullable<DriverStep['rows']>): DriverStep => ({
+  step,
+  priority,
+  abortable: true,
+  requiresRamdisk: true,
+  args: {},
+  onRepeat: 'safe',
+  rows,
+});
+
+/** By Ironic's names and priorities, so that steps of operators and templates find their places between them. */
+const DEPLOY_STEPS: readonly DriverStep[] = [
+  inBand('deploy', 100, () => [
+    conductorStep('validate'),
+    conductorStep('prepare_image'),
+    conductorStep('boot_ramdisk'),
+  ]),
+  inBand('write_image', 80, () => [agentStep('write_image'), agentStep('configdrive')]),
+  inBand('prepare_instance_boot', 60, () => [agentStep('prepare_boot')]),
+  inBand('boot_instance', 20, (_args, input) => [
+    conductorStep('boot_disk'),
+    conductorStep('wait_ssh'),
+    ...(input['configure'] ? [conductorStep('configure')] : []),
+    conductorStep('finish'),
+  ]),
 ];
-
-/** Manual clean steps that the agent can do, by `interface.step`. */
-const CLEAN_STEPS: Readonly<Record<string, Step>> = {
-  'deploy.erase_devices_metadata': agentStep('erase_devices_metadata'),
-};
-
-function manualStep(step: JsonObject): Step {
-  const name = `${String(step['interface'])}.${String(step['step'])}`;
-  const known = Object.hasOwn(CLEAN_STEPS, name) ? CLEAN_STEPS[name] : undefined;
-  if (!known)
-    throw new ServiceError(
-      'STEP_NOT_ALLOWED',
-      `Clean step ${name} is not known. Known clean steps: ${Object.keys(CLEAN_STEPS).join(', ')}.`,
-    );
-  return known;
-}
+const CLEAN_STEPS: readonly DriverStep[] = [
+  inBand('erase_devices_metadata', 99, () => [agentStep('erase_devices_metadata')]),
+];
 
 export const directDeploy: DeployInterface = {
   properties: {},
@@ -61,19 +69,12 @@ export const directDeploy: DeployInterface = {
     checkHints('properties/root_device', task.node.properties['root_device']);
     checkHints('instance_info/root_device', task.node.instanceInfo['root_device']);
   },
-  planDeploy: (_task, input) => [
-    conductorSegment(conductorStep('validate'), conductorStep('prepare_image'), conductorStep('boot_ramdisk')),
-    agentSegment('write_image', 'configdrive', 'prepare_boot'),
-    conductorSegment(
-      conductorStep('boot_disk'),
-      conductorStep('wait_ssh'),
-      ...(input['configure'] ? [conductorStep('configure')] : []),
-      conductorStep('finish'),
-    ),
-  ],
+  steps: (_task, flow) => (flow === 'deploy' ? DEPLOY_STEPS : flow === 'clean' ? CLEAN_STEPS : []),
   planTearDown: () => [conductorSegment(conductorStep('power_off'), conductorStep('tear_down'))],
-  planClean: (_task, steps) =>
-    cleanSegments(...(steps === null ? [agentStep('erase_devices_metadata')] : steps.map(manualStep))),
+  ramdisk: (_task, flow) => ({
+    before: [conductorStep('boot_ramdisk')],
+    after: [conductorStep(flow === 'service' ? 'boot_disk' : 'power_off')],
+  }),
 };
 
 export const agentInspect: InspectInterface = {

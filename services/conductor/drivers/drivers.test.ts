@@ -11,7 +11,7 @@ import {
   type MakeSubject,
 } from './contract-suites.ts';
 import { directDeploy } from './direct.ts';
-import { createFakeManagement, createFakePower, fakeDeploy } from './fake.ts';
+import { createFakes } from './fake/index.ts';
 import { createDefaultRegistry } from './index.ts';
 import type { DriverInterface } from './interfaces.ts';
 import { createIpmiManagement, createIpmiPower, type IpmiDeps } from './ipmi.ts';
@@ -127,11 +127,20 @@ function overIpmi<I extends DriverInterface>(make: (deps: IpmiDeps) => I, limits
   };
 }
 
-describePowerInterface('fake', plain(createFakePower));
-describePowerInterface('fake with a lag', plain(createFakePower, { driverInfo: { fake_power_delay_ms: 2_000 } }));
+describePowerInterface(
+  'fake',
+  plain((clock) => createFakes(clock).power),
+);
+describePowerInterface(
+  'fake with a lag',
+  plain((clock) => createFakes(clock).power, { driverInfo: { fake_power_delay_ms: 2_000 } }),
+);
 describePowerInterface('ipmitool', overIpmi(createIpmiPower));
 describePowerInterface('ipmitool with a BMC that lags', overIpmi(createIpmiPower, { powerLagMs: 2_000 }));
-describeManagementInterface('fake', plain(createFakeManagement));
+describeManagementInterface(
+  'fake',
+  plain((clock) => createFakes(clock).management),
+);
 describeManagementInterface(
   'noop',
   plain(() => noopManagement),
@@ -139,7 +148,7 @@ describeManagementInterface(
 describeManagementInterface('ipmitool', overIpmi(createIpmiManagement));
 describeDeployInterface(
   'fake',
-  plain(() => fakeDeploy),
+  plain((clock) => createFakes(clock).deploy),
 );
 describeDeployInterface(
   'direct',

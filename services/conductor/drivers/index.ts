@@ -1,9 +1,9 @@
 /** The hardware types and implementations that ship. */
-import { INTERFACE_KINDS, type InterfaceKind } from '@bessemer/core';
+import { INTERFACE_KINDS } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
 import { agentInspect, directDeploy, ipxeBoot } from './direct.ts';
-import { createFakeManagement, createFakePower, fakeBoot, fakeDeploy, fakeInspect, fakePassive } from './fake.ts';
-import { createNoInterface, noInspect, noopManagement, noopPassive } from './noop.ts';
+import { createFakes } from './fake/index.ts';
+import { createNoInterface, noConsole, noInspect, noopManagement, noopPassive, noRescue, noVendor } from './noop.ts';
 import { createDriverRegistry, type DriverRegistry, type HardwareType } from './registry.ts';
 import { createIpmiManagement, createIpmiPower, type IpmiDeps } from './ipmi.ts';
 
@@ -45,9 +45,8 @@ export const HARDWARE_TYPES: readonly HardwareType[] = [
   },
 ];
 
-type PassiveKind = Exclude<InterfaceKind, 'power' | 'management' | 'boot' | 'deploy' | 'inspect'>;
-const ACTIVE_KINDS: readonly InterfaceKind[] = ['power', 'management', 'boot', 'deploy', 'inspect'];
-const isPassive = (kind: InterfaceKind): kind is PassiveKind => !ACTIVE_KINDS.includes(kind);
+/** Kinds whose `noop` and `no-<kind>` have nothing to say but that. */
+const PASSIVE = ['bios', 'firmware', 'network', 'raid', 'storage'] as const;
 
 /** A registry with everything that ships; `enabledTypes` is the operator's choice. */
 export function createDefaultRegistry(options: {
@@ -56,24 +55,23 @@ export function createDefaultRegistry(options: {
   readonly ipmi: IpmiDeps;
 }): DriverRegistry {
   const registry = createDriverRegistry(options.enabledTypes);
-  registry.register('power', 'fake', createFakePower(options.clock));
-  registry.register('power', 'ipmitool', createIpmiPower(options.ipmi));
-  registry.register('management', 'fake', createFakeManagement());
-  registry.register('management', 'noop', noopManagement);
-  registry.register('management', 'ipmitool', createIpmiManagement(options.ipmi));
-  registry.register('boot', 'fake', fakeBoot);
-  registry.register('boot', 'ipxe', ipxeBoot);
-  registry.register('boot', 'pxe', ipxeBoot);
-  registry.register('deploy', 'fake', fakeDeploy);
-  registry.register('deploy', 'direct', directDeploy);
-  registry.register('inspect', 'fake', fakeInspect);
-  registry.register('inspect', 'no-inspect', noInspect);
-  registry.register('inspect', 'agent', agentInspect);
-  for (const kind of INTERFACE_KINDS.filter(isPassive)) {
-    registry.register(kind, 'fake', fakePassive);
+  const fakes = createFakes(options.clock);
+  for (const kind of INTERFACE_KINDS) registry.register(kind, 'fake', fakes[kind]);
+  registry.register('console', 'no-console', noConsole);
+  registry.register('vendor', 'no-vendor', noVendor);
+  for (const kind of PASSIVE) {
     registry.register(kind, 'noop', noopPassive);
     registry.register(kind, `no-${kind}`, createNoInterface(kind));
   }
+  registry.register('power', 'ipmitool', createIpmiPower(options.ipmi));
+  registry.register('management', 'noop', noopManagement);
+  registry.register('management', 'ipmitool', createIpmiManagement(options.ipmi));
+  registry.register('boot', 'ipxe', ipxeBoot);
+  registry.register('boot', 'pxe', ipxeBoot);
+  registry.register('deploy', 'direct', directDeploy);
+  registry.register('inspect', 'no-inspect', noInspect);
+  registry.register('inspect', 'agent', agentInspect);
+  registry.register('rescue', 'no-rescue', noRescue);
   registry.register('network', 'flat', noopPassive);
   for (const type of HARDWARE_TYPES) registry.addType(type);
   return registry;

@@ -1,6 +1,23 @@
 /** The contracts of hardware interfaces. Names and meanings are Ironic's; each has two to six methods. */
-import type { DriverProperty, JsonObject, Node, Port, PowerState, PowerTarget, Segment } from '@bessemer/core';
+import type {
+  AttemptRecord,
+  DriverProperty,
+  EventType,
+  Json,
+  JsonObject,
+  NewEvent,
+  Node,
+  OnRepeat,
+  Port,
+  PowerState,
+  PowerTarget,
+  Segment,
+  Step,
+  WaitingFor,
+} from '@bessemer/core';
+import type { NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
+import type { Awaited, StepOutcome } from '../steps/outcome.ts';
 
 /** What a method of an interface may know about the work it belongs to. */
 export interface DriverTask {
@@ -15,6 +32,46 @@ export interface DriverTask {
   checkMayOrder(): number;
 }
 
+/** The flows that take steps from every interface. */
+export type StepFlow = 'clean' | 'deploy' | 'service';
+
+/** A step that an interface offers. */
+export interface DriverStep {
+  readonly step: string;
+  /** The higher runs first; 0 runs only when somebody asks for it by name. */
+  readonly priority: number;
+  /** While it waits, it can be aborted at once; otherwise an abort waits for its end. */
+  readonly abortable: boolean;
+  readonly requiresRamdisk: boolean;
+  /** The arguments that it takes, by name: others are refused. */
+  readonly args: Readonly<Record<string, { readonly description: string; readonly required: boolean }>>;
+  /** What may be done when a conductor died in the middle of it. */
+  readonly onRepeat: OnRepeat;
+  /** What it is done by, when it is not one call of `runStep`: rows of a run. `input` is what the request brought along. */
+  readonly rows?: (args: JsonObject, input: JsonObject) => readonly Step[];
+}
+
+/** What a driver's step is given. It looks at the world each time it is called and holds nothing in memory. */
+export interface DriverStepTask extends DriverTask {
+  readonly step: Step;
+  readonly attempt: AttemptRecord;
+  /** The wait that this call ends, null at the first call of an attempt. */
+  readonly waitingFor: WaitingFor | null;
+  readonly nowMs: number;
+  /** The deadline of the whole run, ms since the epoch. */
+  readonly deadlineMs: number;
+  /** What this step has saved; empty at its first attempt. */
+  readonly scratch: JsonObject;
+  /** Makes `scratch` (merged) and the wait durable at once: before an order whose effect must not be forgotten. */
+  save(scratch: JsonObject, waitingFor?: Awaited): Promise<void>;
+  /** Written together with the outcome. */
+  emit(type: EventType, data: JsonObject, severity?: NewEvent['severity']): void;
+  /** Written together with the outcome. */
+  patchNode(patch: NodePatch): void;
+  /** What an inspection found. Written together with the outcome. */
+  storeInventory(found: { readonly inventory: JsonObject; readonly pluginData: JsonObject }): void;
+}
+
 /** What every interface has. */
 export interface DriverInterface {
   /** driver_info properties that it reads, by name. Feeds `validate`, `GET /v1/drivers/{name}/properties` and the docs. */
@@ -24,6 +81,10 @@ export interface DriverInterface {
    * @throws MISSING_PARAMETER, INVALID_PARAMETER with a sentence that names the field; UNSUPPORTED_DRIVER_EXTENSION from a `no-*`.
    */
   validate(task: DriverTask): void;
+  /** The steps that it offers to a flow; none when absent. */
+  steps?(task: DriverTask, flow: StepFlow): readonly DriverStep[];
+  /** Begins a step of its own, or goes on with it. @throws ServiceError: `context.isTransient` is tried again a few times. */
+  runStep?(task: DriverStepTask): Promise<StepOutcome>;
 }
 
 /**
@@ -38,6 +99,11 @@ export interface PowerInterface extends DriverInterface {
   /** Orders one hard reset of a node that is on; a node that is off is switched on. Never sent twice by itself. */
   reboot(task: DriverTask): Promise<void>;
   supportedPowerStates(task: DriverTask): readonly PowerTarget[];
+  /**
+   * True where an order is carried out before `setPowerState` resolves and a repeat of it is nothing at all: then nothing has to be
+   * remembered before it. False when absent, as for every real machine.
+   */
+  actsAtOnce?(task: DriverTask): boolean;
 }
 
 export interface BootDeviceSetting {
@@ -54,6 +120,58 @@ export interface ManagementInterface extends DriverInterface {
   setBootDevice(task: DriverTask, device: string, isPersistent: boolean): Promise<void>;
   /** @throws UNSUPPORTED_DRIVER_EXTENSION where the hardware has none. */
   injectNmi(task: DriverTask): Promise<void>;
+  // What some BMCs have and others do not.
+  readonly firmwareBoot?: FirmwareBootControl;
+  readonly indicators?: IndicatorControl;
+  readonly virtualMedia?: VirtualMediaControl;
+}
+
+/** Boot mode (`bios`, `uefi`) and secure boot, as the firmware has them. Safe to repeat. */
+export interface FirmwareBootControl {
+  setBootMode(task: DriverTask, mode: 'bios' | 'uefi'): Promise<void>;
+  setSecureBoot(task: DriverTask, isOn: boolean): Promise<void>;
+}
+
+/** Lamps on a machine, by component (`system`, `chassis`, `drive` ...) and name. */
+export interface IndicatorControl {
+  list(task: DriverTask): Promise<Record<string, Record<string, { readonly: boolean; states: string[] }>>>;
+  /** @throws INVALID_PARAMETER for a component or a lamp that is not there. */
+  get(task: DriverTask, component: string, name: string): Promise<string>;
+  /** @throws INVALID_PARAMETER for one that is not there, cannot be switched, or has no such state. */
+  set(task: DriverTask, component: string, name: string, state: string): Promise<void>;
+}
+
+export const VIRTUAL_MEDIA_DEVICES = ['cdrom', 'disk', 'floppy'] as const;
+
+/** Images that a BMC shows to its machine as drives. */
+export interface VirtualMediaControl {
+  list(task: DriverTask): Promise<JsonObject[]>;
+  attach(task: DriverTask, device: string, imageUrl: string): Promise<void>;
+  /** Of these kinds; null: all. What is not attached is no error. */
+  detach(task: DriverTask, devices: readonly string[] | null): Promise<void>;
+}
+
+/** The serial console. */
+export interface ConsoleInterface extends DriverInterface {
+  start(task: DriverTask): Promise<void>;
+  stop(task: DriverTask): Promise<void>;
+  /** How to reach it: `type` and `url`, where it can be reached at all. */
+  get(task: DriverTask): Promise<JsonObject>;
+}
+
+/** What a vendor's hardware can do beyond the standard interfaces; the names are part of the API. */
+export interface VendorInterface extends DriverInterface {
+  readonly methods: Readonly<Record<string, VendorMethod>>;
+}
+export interface VendorMethod {
+  readonly description: string;
+  readonly httpMethods: readonly string[];
+  /** Answered with 202 before it is done; what it returns is dropped. */
+  readonly isAsync: boolean;
+  readonly needsLease: boolean;
+  /** @throws MISSING_PARAMETER, INVALID_PARAMETER, before anything is done. */
+  check(info: JsonObject): void;
+  call(task: DriverTask, info: JsonObject): Promise<Json>;
 }
 
 /** How a node gets a ramdisk and gets to its disk: which device to order for which boot. */
@@ -62,17 +180,27 @@ export interface BootInterface extends DriverInterface {
   diskBoot(task: DriverTask): { readonly device: string; readonly isPersistent: boolean };
 }
 
-/** What is done with a node, as plans: lists of steps for conductor and agent. Plans do nothing themselves. */
+/** What brings up the ramdisk before steps that need it, and what is done with the node after them. */
+export interface RamdiskFrame {
+  readonly before: readonly Step[];
+  readonly after: readonly Step[];
+}
+
+/** How a node is deployed, cleaned and serviced. The work itself are steps (`steps('deploy')`); plans do nothing themselves. */
 export interface DeployInterface extends DriverInterface {
-  planDeploy(task: DriverTask, input: JsonObject): Segment[];
-  /** The part of undeploying before cleaning. */
+  /** The part of undeploying before cleaning; its last step is `tear_down`. */
   planTearDown(task: DriverTask): Segment[];
-  /** `steps` null: automated cleaning. @throws STEP_NOT_ALLOWED naming a step that nobody can do. */
-  planClean(task: DriverTask, steps: readonly JsonObject[] | null): Segment[];
+  ramdisk(task: DriverTask, flow: 'clean' | 'service'): RamdiskFrame;
 }
 
 export interface InspectInterface extends DriverInterface {
   planInspect(task: DriverTask): Segment[];
+}
+
+/** A ramdisk to log in to beside an installed system. The password is in the run's input as `rescuePassword`. */
+export interface RescueInterface extends DriverInterface {
+  planRescue(task: DriverTask): Segment[];
+  planUnrescue(task: DriverTask): Segment[];
 }
 
 /** Kinds whose verbs are not built: their implementations say what the node supports and validate. */
@@ -86,11 +214,11 @@ export interface HardwareInterfaces {
   deploy: DeployInterface;
   inspect: InspectInterface;
   bios: PassiveInterface;
-  console: PassiveInterface;
+  console: ConsoleInterface;
   firmware: PassiveInterface;
   network: PassiveInterface;
   raid: PassiveInterface;
-  rescue: PassiveInterface;
+  rescue: RescueInterface;
   storage: PassiveInterface;
-  vendor: PassiveInterface;
+  vendor: VendorInterface;
 }

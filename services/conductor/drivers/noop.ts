@@ -1,12 +1,21 @@
 /** Implementations that say "there is none" (`no-*`) or "nothing to do" (`noop`, `flat`), by Ironic's names. */
 import type { InterfaceKind } from '@bessemer/core';
 import { ServiceError } from '@bessemer/core';
-import type { InspectInterface, ManagementInterface, PassiveInterface } from './interfaces.ts';
+import type {
+  ConsoleInterface,
+  DriverTask,
+  InspectInterface,
+  ManagementInterface,
+  PassiveInterface,
+  RescueInterface,
+  VendorInterface,
+} from './interfaces.ts';
 
-const unsupported = (driver: string, kind: InterfaceKind): ServiceError =>
+/** What Ironic says when a driver has no such thing; `what` is an interface kind or a method. */
+export const unsupported = (driver: string, what: InterfaceKind | string): ServiceError =>
   new ServiceError(
     'UNSUPPORTED_DRIVER_EXTENSION',
-    `Driver ${driver} does not support ${kind} (disabled or not implemented).`,
+    `Driver ${driver} does not support ${what} (disabled or not implemented).`,
   );
 
 /** `no-bios`, `no-console` ...: validating says that the node has none. */
@@ -29,6 +38,15 @@ export const noInspect: InspectInterface = {
   },
 };
 
+const refuseRescue = (task: Parameters<RescueInterface['planRescue']>[0]): never => {
+  throw unsupported(task.node.driver, 'rescue');
+};
+export const noRescue: RescueInterface = {
+  ...createNoInterface('rescue'),
+  planRescue: refuseRescue,
+  planUnrescue: refuseRescue,
+};
+
 /** No boot order to set: a person, or the firmware's fixed order, does it. */
 export const noopManagement: ManagementInterface = {
   properties: {},
@@ -40,3 +58,15 @@ export const noopManagement: ManagementInterface = {
     throw unsupported(task.node.driver, 'management');
   },
 };
+
+const noConsoleCall = async (task: DriverTask): Promise<never> => {
+  throw unsupported(task.node.driver, 'console');
+};
+export const noConsole: ConsoleInterface = {
+  ...createNoInterface('console'),
+  start: noConsoleCall,
+  stop: noConsoleCall,
+  get: noConsoleCall,
+};
+
+export const noVendor: VendorInterface = { ...createNoInterface('vendor'), methods: {} };

@@ -1,6 +1,7 @@
 /** The steps that a conductor does, as data. The code of each is in `handlers.ts`; a name here without code does not compile. */
 import type { InterfaceKind, JsonObject, OnRepeat, Segment, Step } from '@bessemer/core';
 import { AGENT_STEPS, type AgentStepName } from '@bessemer/agent-protocol';
+import type { DriverStep } from '../drivers/interfaces.ts';
 
 interface StepEntry {
   readonly interface: InterfaceKind;
@@ -51,7 +52,10 @@ export const CONDUCTOR_STEPS = {
     abortable: false,
     doc: 'Check a running node before it is taken over.',
   },
-  fake: { interface: 'deploy', onRepeat: 'safe', abortable: true, doc: 'Pretend: wait the ordered time, or fail.' },
+  power_on: { interface: 'power', onRepeat: 'safe', abortable: false, doc: 'Power the node on and see it on.' },
+  reboot: { interface: 'power', onRepeat: 'safe', abortable: false, doc: 'Power the node off and on again.' },
+  hold: { interface: 'deploy', onRepeat: 'safe', abortable: true, doc: 'Stop here until an operator says unhold.' },
+  wait: { interface: 'deploy', onRepeat: 'safe', abortable: true, doc: 'Wait for the given number of seconds.' },
 } as const satisfies Record<string, StepEntry>;
 
 export type ConductorStepName = keyof typeof CONDUCTOR_STEPS;
@@ -86,6 +90,36 @@ export function agentStep(name: AgentStepName): Step {
     abortable: true,
     v: 1,
   };
+}
+
+/** A step of a driver's own as a row of a run: the node's implementation of `kind` does it. */
+export const driverStep = (
+  kind: InterfaceKind,
+  step: Pick<DriverStep, 'step' | 'onRepeat' | 'abortable'>,
+  args: JsonObject,
+  priority: number,
+): Step => ({
+  interface: kind,
+  step: step.step,
+  priority,
+  args,
+  inBand: false,
+  onRepeat: step.onRepeat,
+  abortable: step.abortable,
+  v: 1,
+  source: 'driver',
+});
+
+/** Steps in their order as the segments of a run: neighbours of one party belong together. */
+export function segmentsOf(steps: readonly Step[]): Segment[] {
+  const segments: Array<{ party: Segment['party']; steps: Step[] }> = [];
+  for (const step of steps) {
+    const party = step.inBand ? 'agent' : 'conductor';
+    const last = segments.at(-1);
+    if (last?.party === party) last.steps.push(step);
+    else segments.push({ party, steps: [step] });
+  }
+  return segments;
 }
 
 export const conductorSegment = (...steps: Step[]): Segment => ({ party: 'conductor', steps });

@@ -43,6 +43,7 @@ export const tearDown: StepHandler = {
       instanceUuid: null,
       instanceName: null,
       instanceInfo: {},
+      allocationUuid: null,
       driverInternalInfo: internal,
       deployStep: {},
     });
@@ -61,25 +62,7 @@ export const storeInventory: StepHandler = {
     if (cpu['architecture'] !== undefined) found['cpu_arch'] = cpu['architecture'];
     if (cpu['count'] !== undefined) found['cpus'] = String(cpu['count']);
     if (memory['physical_mb'] !== undefined) found['memory_mb'] = String(memory['physical_mb']);
-    task.patchNode({ properties: { ...task.node.properties, ...found }, inspectionFinishedAt: task.nowMs });
+    task.patchNode({ properties: { ...task.node.properties, ...found } });
     return done;
-  },
-};
-
-/** `fake` {name}: takes `fake_delay_ms`, and fails when it is the one that was told to. */
-export const fake: StepHandler = {
-  async run(task) {
-    const name = String(task.step.args['name']);
-    if (task.node.driverInfo['fake_fail_step'] === name)
-      return failed(`Step ${name} was told to fail (driver_info/fake_fail_step).`);
-    const delayMs = Number(task.node.driverInfo['fake_delay_ms'] ?? 0);
-    const leftMs = task.attempt.startedAt + delayMs - task.nowMs;
-    if (leftMs <= 0) return done;
-    const until = task.attempt.startedAt + delayMs;
-    return {
-      kind: 'wait',
-      for: { what: 'fake', from: name, until: until + 60_000, hint: 'Nothing happens: the hardware is pretended.' },
-      checkAfterMs: leftMs,
-    };
   },
 };

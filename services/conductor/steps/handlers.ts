@@ -2,8 +2,9 @@
 import type { ImageDepot } from '../ports.ts';
 import { bootDisk, bootRamdisk } from './boot.ts';
 import type { ConductorStepName } from './catalogue.ts';
-import { createFinish, fake, prepareImage, storeInventory, tearDown, validate } from './deploy.ts';
-import { adopt, changePower, powerOff, reset, verify } from './power.ts';
+import { createFinish, prepareImage, storeInventory, tearDown, validate } from './deploy.ts';
+import { hold, wait } from './pauses.ts';
+import { adopt, changePower, powerOff, powerOn, reboot, reset, verify } from './power.ts';
 import type { StepHandler } from './step.ts';
 import { configure, waitSsh } from './system.ts';
 
@@ -22,5 +23,8 @@ export const createStepHandlers = (depot: ImageDepot): Readonly<Record<Conductor
   tear_down: tearDown,
   store_inventory: storeInventory,
   adopt,
-  fake,
+  power_on: powerOn,
+  reboot,
+  hold,
+  wait,
 });

@@ -1,5 +1,6 @@
 /** Steps that bring a node to a power state, and the pieces that boots share. Every order is safe to repeat except the reset. */
 import type { JsonObject, PowerState } from '@bessemer/core';
+import { isServiceError } from '@bessemer/core';
 import { isTransientError } from '../drivers/errors.ts';
 import { done, failed, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
 
@@ -46,6 +47,14 @@ export async function reachPower(
     noticePower(task, state, cause);
     return null;
   }
+  if (task.power.actsAtOnce?.(task)) {
+    await task.power.setPowerState(task, target);
+    if ((await task.power.getPowerState(task)) === target) {
+      task.emit('power.ordered', { action: target });
+      noticePower(task, target, cause);
+      return null;
+    }
+  }
   const orderedAt = savedTime(task.scratch, key);
   const isUnderWay = orderedAt !== undefined && task.waitingFor?.what === 'power';
   const awaited = {
@@ -79,15 +88,38 @@ export const verify: StepHandler = {
 /** `adopt`: the node is as it says; nothing is touched. */
 export const adopt: StepHandler = {
   async run(task) {
-    task.boot.validate(task);
-    noticePower(task, await task.power.getPowerState(task), 'adopt');
-    return done;
+    try {
+      task.boot.validate(task);
+      noticePower(task, await task.power.getPowerState(task), 'adopt');
+      return done;
+    } catch (error) {
+      if (!isServiceError(error) || isTransientError(error)) throw error;
+      // What is stored of its power is as doubtful as the rest.
+      task.patchNode({ powerState: null });
+      return failed(`Error while attempting to adopt node ${task.node.uuid}: ${error.publicMessage}.`);
+    }
   },
 };
 
 /** `power_off` */
 export const powerOff: StepHandler = {
   run: async (task) => (await reachPower(task, 'power off', 'offAt', task.run.verb)) ?? done,
+};
+
+/** `power_on` */
+export const powerOn: StepHandler = {
+  run: async (task) => (await reachPower(task, 'power on', 'onAt', task.run.verb)) ?? done,
+};
+
+/** `reboot`: off and on, each of which is safe to repeat. */
+export const reboot: StepHandler = {
+  async run(task) {
+    if (savedTime(task.scratch, 'onAt') === undefined) {
+      const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
+      if (outcome) return outcome;
+    }
+    return (await reachPower(task, 'power on', 'onAt', task.run.verb)) ?? done;
+  },
 };
 
 type Target = 'power on' | 'power off' | 'soft power off' | 'soft rebooting';

@@ -1,50 +1,21 @@
 /** What a conductor's step is given and what it answers. A step looks at the world each time it is called; it holds nothing in memory. */
-import type {
-  AttemptRecord,
-  Config,
-  EventType,
-  Json,
-  JsonObject,
-  NewEvent,
-  Outcome,
-  Progress,
-  Run,
-  Step,
-  StoredEvent,
-  WaitingFor,
-} from '@bessemer/core';
-import type { NodePatch, Repositories } from '@bessemer/db';
+import type { Config, EventType, Json, JsonObject, NewEvent, Progress, Run, StoredEvent } from '@bessemer/core';
+import type { Repositories } from '@bessemer/db';
 import type {
   BootInterface,
   DeployInterface,
-  DriverTask,
+  DriverStepTask,
   ManagementInterface,
   PowerInterface,
 } from '../drivers/interfaces.ts';
 import type { JobState } from '../jobs.ts';
 import type { Configurer, SshProbe } from '../ports.ts';
+import type { Awaited, StepOutcome } from './outcome.ts';
 
-export type Awaited = Pick<WaitingFor, 'what' | 'from' | 'until' | 'hint'>;
+export { done, failed, type Awaited, type StepOutcome } from './outcome.ts';
 
-/** An Outcome; a wait may ask to be looked at again before its deadline. */
-export type StepOutcome =
-  | Exclude<Outcome, { kind: 'wait' }>
-  | {
-      readonly kind: 'wait';
-      readonly for: Awaited;
-      /** The step is called again after this long, or when a bell rings, whichever comes first. */
-      readonly checkAfterMs?: number;
-    };
-
-export interface StepTask extends DriverTask {
+export interface StepTask extends DriverStepTask {
   readonly run: Run;
-  readonly step: Step;
-  readonly attempt: AttemptRecord;
-  /** The wait that this call ends, null at the first call of an attempt. */
-  readonly waitingFor: WaitingFor | null;
-  readonly nowMs: number;
-  /** What this step has saved; empty at its first attempt. */
-  readonly scratch: JsonObject;
   /** What this and earlier steps have left in the run. */
   readonly notes: JsonObject;
   readonly config: Config;
@@ -55,16 +26,10 @@ export interface StepTask extends DriverTask {
   readonly deploy: DeployInterface;
   readonly ssh: SshProbe;
   readonly configurer: Configurer;
-  /** Makes `scratch` (merged) and the wait durable at once: before an order whose effect must not be forgotten. */
-  save(scratch: JsonObject, waitingFor?: Awaited): Promise<void>;
   /** Makes events (and progress) durable at once. */
   record(events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[], progress?: Progress): Promise<void>;
   /** Merged into the run's notes together with the outcome. */
   note(patch: JsonObject): void;
-  /** Written together with the outcome. */
-  emit(type: EventType, data: JsonObject, severity?: NewEvent['severity']): void;
-  /** Written together with the outcome. */
-  patchNode(patch: NodePatch): void;
   /** Work that takes longer than one bounded call: starts it once per attempt, and says how far it is. Its end rings the run's bell. */
   job(start: (signal: AbortSignal) => Promise<Json>): JobState;
   /** The newest event of these types about this node at or after `sinceMs`. */
@@ -81,6 +46,3 @@ export interface StepHandler {
 /** The end of a wait: a hand-over may have put it off, since nobody looked in between, and that stands. */
 export const untilAtLeast = (task: StepTask, what: Awaited['what'], until: number): number =>
   task.waitingFor?.what === what ? Math.max(task.waitingFor.until, until) : until;
-
-export const done: StepOutcome = { kind: 'done' };
-export const failed = (error: string): StepOutcome => ({ kind: 'failed', error });

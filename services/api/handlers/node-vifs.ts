@@ -1,0 +1,109 @@
+/**
+ * Virtual interfaces of a network service, bound to the ports of a node. With network interface `noop` there is nothing to bind:
+ * attaching is accepted and forgotten, as Ironic does.
+ */
+import { type Json, type JsonObject, type Node, type Port, type Portgroup, ServiceError } from '@bessemer/core';
+import type { Repositories } from '@bessemer/db';
+import { interfaceOf } from '../conductors.ts';
+import { type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
+import { freeNode } from '../resources/of-node.ts';
+import { notAcceptable, uuidOf } from '../resources/resource.ts';
+import { findNode } from './nodes.ts';
+
+const VIF = 'tenant_vif_port_id';
+const PAGE = { limit: 1000 };
+
+type Bindable =
+  | { readonly kind: 'port'; readonly item: Port }
+  | { readonly kind: 'portgroup'; readonly item: Portgroup };
+const vifOf = ({ item }: Bindable): Json => item.internalInfo[VIF] ?? null;
+
+/** Port groups first, then ports that boot from the network: the order in which Ironic takes them. */
+async function bindables(tx: Repositories, node: Node): Promise<Bindable[]> {
+  const ports = await tx.ports.list({ nodeUuid: node.uuid }, PAGE);
+  const groups = await tx.portgroups.list({ nodeUuid: node.uuid }, PAGE);
+  const members = new Set(ports.map((port) => port.portgroupUuid));
+  return [
+    ...groups.filter((group) => members.has(group.uuid)).map((item): Bindable => ({ kind: 'portgroup', item })),
+    ...ports
+      .filter((port) => port.portgroupUuid === null)
+      .toSorted((a, b) => Number(b.pxeEnabled) - Number(a.pxeEnabled))
+      .map((item): Bindable => ({ kind: 'port', item })),
+  ];
+}
+
+async function bind(tx: Repositories, { kind, item }: Bindable, vif: string | null): Promise<void> {
+  const { [VIF]: _old, ...rest } = item.internalInfo;
+  const internalInfo: JsonObject = vif === null ? rest : { ...rest, [VIF]: vif };
+  await (kind === 'port'
+    ? tx.ports.update(item.uuid, { internalInfo })
+    : tx.portgroups.update(item.uuid, { internalInfo }));
+}
+
+async function located(request: ApiRequest, services: ApiServices): Promise<{ node: Node; isNoop: boolean }> {
+  const node = await findNode(request, request.params['node']!, services);
+  return { node, isNoop: (await interfaceOf(node, 'network', services)) === 'noop' };
+}
+
+export const listVifs: Handler = async (request, services) => {
+  const { node, isNoop } = await located(request, services);
+  const bound = isNoop ? [] : (await bindables(services.db.read, node)).filter((b) => vifOf(b) !== null);
+  return ok({ vifs: bound.map((b) => ({ id: vifOf(b) })) });
+};
+
+export const attachVif: Handler = async (request, services) => {
+  const body = request.body as JsonObject;
+  const id = body['id'];
+  if (typeof id !== 'string' || id === '')
+    throw new ServiceError('INVALID_PARAMETER', "Schema error for vif: 'id' is a required property");
+  const wanted = { port: body['port_uuid'], portgroup: body['portgroup_uuid'] };
+  if (wanted.port !== undefined || wanted.portgroup !== undefined) {
+    if (request.minor < 67) throw notAcceptable();
+    if (wanted.port !== undefined && wanted.portgroup !== undefined)
+      throw new ServiceError('INVALID_PARAMETER', 'Cannot specify both port_uuid and portgroup_uuid');
+    uuidOf(wanted.port === undefined ? 'portgroup_uuid' : 'port_uuid', wanted.port ?? wanted.portgroup ?? null);
+  }
+  const { node, isNoop } = await located(request, services);
+  if (isNoop) return noContent;
+  await services.db.write('attach vif', async (tx) => {
+    const now = await freeNode(tx, node.uuid);
+    if (!now) return;
+    const all = await bindables(tx, now);
+    const holder = all.find((b) => vifOf(b) === id);
+    if (holder)
+      throw new ServiceError(
+        'INVALID_STATE',
+        `Unable to attach VIF because VIF ${id} is already attached to Ironic ${holder.kind} ${holder.item.uuid}`,
+      );
+    const free = all.find(
+      (b) =>
+        vifOf(b) === null &&
+        (wanted.port === undefined || b.item.uuid === wanted.port) &&
+        (wanted.portgroup === undefined || b.item.uuid === wanted.portgroup),
+    );
+    if (!free)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Unable to attach VIF ${id}, not enough free physical ports. Register another port of node ${now.uuid}, or detach a VIF.`,
+      );
+    await bind(tx, free, id);
+  });
+  return noContent;
+};
+
+export const detachVif: Handler = async (request, services) => {
+  const { node, isNoop } = await located(request, services);
+  const id = request.params['vif']!;
+  if (isNoop) return noContent;
+  await services.db.write('detach vif', async (tx) => {
+    const now = await freeNode(tx, node.uuid);
+    const holder = now && (await bindables(tx, now)).find((b) => vifOf(b) === id);
+    if (!holder)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Unable to detach VIF ${id} from node ${node.uuid} because it is not attached to it.`,
+      );
+    await bind(tx, holder, null);
+  });
+  return noContent;
+};

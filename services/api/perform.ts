@@ -1,0 +1,41 @@
+/** What stands between a request and its handler, the same for every operation. */
+import { createIdempotency, type Work } from './idempotency.ts';
+import { createNodeWatch, type NodeWatch } from './node-watch.ts';
+import { guardedServices, type Handlers, preconditionOf, tagged } from './preconditions.ts';
+import { waited, waitOf } from './prefer.ts';
+import type { ApiRequest, ApiServices, Handler, Reply } from './request.ts';
+
+export interface Performer {
+  /**
+   * Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag. `services` are the request's own:
+   * what they show and write is what the handler may see and write.
+   */
+  perform(handler: Handler, request: ApiRequest, services: ApiServices): Promise<Reply>;
+  readonly watch: NodeWatch;
+}
+
+export function createPerformer(own: ApiServices, handlers: Handlers): Performer {
+  const idempotency = createIdempotency(own, ['bulk']);
+  const watch = createNodeWatch(own.db, own.log);
+
+  async function conditional(handler: Handler, request: ApiRequest, within: ApiServices): Promise<Reply> {
+    const precondition = preconditionOf(request, within, handlers);
+    const reply = precondition
+      ? await handler({ ...request, precondition }, guardedServices(within, precondition))
+      : await handler(request, within);
+    const waitS = waitOf(request);
+    return tagged(
+      request,
+      waitS === undefined ? reply : await waited(request, reply, waitS, { services: within, watch, handlers }),
+    );
+  }
+  return {
+    watch,
+    async perform(handler, request, services) {
+      const key = request.operation.method === 'POST' ? request.header('idempotency-key') : undefined;
+      if (key === undefined) return conditional(handler, request, services);
+      const work: Work = (attempt, within) => conditional(handler, attempt, within);
+      return idempotency.once(request, key, services, work);
+    },
+  };
+}

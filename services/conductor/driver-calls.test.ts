@@ -1,0 +1,106 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Conductor } from './conductor.ts';
+import { createWorld, quiet, request, type World } from './testing.ts';
+
+let world: World;
+let conductor: Conductor;
+beforeEach(async () => {
+  world = await createWorld();
+  conductor = world.conductor();
+  await conductor.start();
+});
+afterEach(() => world.close());
+
+const call = request('r');
+const NONE = { driver: 'manual-management' };
+
+describe('words with the hardware of a node', () => {
+  it('switch the console, and say when there is none', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    const console = () => conductor.handlers.getConsole({ nodeUuid }, call);
+    expect(await console()).toEqual({ console_info: null });
+    await conductor.handlers.setConsole({ nodeUuid, enabled: true }, call);
+    expect(await console()).toEqual({ console_info: {} });
+    expect(await world.get(nodeUuid)).toMatchObject({ consoleEnabled: true, reservation: null });
+    await conductor.handlers.setConsole({ nodeUuid, enabled: false }, call);
+    expect((await world.get(nodeUuid)).consoleEnabled).toBe(false);
+    const bare = await world.node({ ...NONE });
+    await expect(conductor.handlers.getConsole({ nodeUuid: bare.uuid }, call)).rejects.toMatchObject({
+      code: 'UNSUPPORTED_DRIVER_EXTENSION',
+      publicMessage: 'Driver manual-management does not support console (disabled or not implemented).',
+    });
+  });
+
+  it('set boot mode and secure boot, and leave both alone where the firmware cannot', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    await conductor.handlers.changeBootMode({ nodeUuid, mode: 'uefi' }, call);
+    await conductor.handlers.changeSecureBoot({ nodeUuid, isOn: true }, call);
+    expect(await world.get(nodeUuid)).toMatchObject({ bootMode: 'uefi', secureBoot: true, reservation: null });
+    const bare = await world.node({ ...NONE, interfaces: { management: 'noop' } });
+    const refused = conductor.handlers.changeBootMode({ nodeUuid: bare.uuid, mode: 'bios' }, call);
+    await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED_DRIVER_EXTENSION' });
+    expect(await world.get(bare.uuid)).toMatchObject({ bootMode: null, reservation: null });
+  });
+
+  it('switch lamps that can be switched', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    const { components } = await conductor.handlers.listIndicators({ nodeUuid }, call);
+    expect(Object.keys(components)).toEqual(['chassis', 'system']);
+    const led = { nodeUuid, component: 'system', name: 'led' };
+    await conductor.handlers.setIndicator({ ...led, state: 'blinking' }, call);
+    expect(await conductor.handlers.getIndicator(led, call)).toEqual({ state: 'blinking' });
+    for (const wrong of [
+      { ...led, state: 'purple' },
+      { ...led, component: 'chassis', name: 'led-0', state: 'off' },
+      { ...led, component: 'nosuch', state: 'off' },
+      { ...led, name: 'nosuch', state: 'off' },
+    ])
+      await expect(conductor.handlers.setIndicator(wrong, call)).rejects.toMatchObject({ code: 'INVALID_PARAMETER' });
+  });
+
+  it('attach and detach virtual media', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    const media = async () => (await conductor.handlers.listVirtualMedia({ nodeUuid }, call)).media;
+    await conductor.handlers.attachVirtualMedia({ nodeUuid, device: 'cdrom', imageUrl: 'http://h/a.iso' }, call);
+    await conductor.handlers.attachVirtualMedia({ nodeUuid, device: 'disk', imageUrl: 'http://h/b.img' }, call);
+    expect(await media()).toHaveLength(2);
+    await conductor.handlers.detachVirtualMedia({ nodeUuid, devices: ['cdrom'] }, call);
+    expect(await media()).toEqual([{ media_types: ['disk'], inserted: true, image: 'http://h/b.img' }]);
+    await conductor.handlers.detachVirtualMedia({ nodeUuid, devices: null }, call);
+    expect(await media()).toEqual([]);
+  });
+
+  it('call vendor methods as these want to be called', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    const { methods } = await conductor.handlers.listVendorMethods({ nodeUuid }, call);
+    expect(methods['third_method_sync']).toEqual({
+      http_methods: ['POST'],
+      async: false,
+      description: 'Test if the value of bar is meow',
+      attach: false,
+      require_exclusive_lock: true,
+    });
+    const vendor = (method: string, info = {}, httpMethod = 'POST') =>
+      conductor.handlers.callVendorMethod({ nodeUuid, method, httpMethod, info }, call);
+    expect(await vendor('third_method_sync', { bar: 'meow' })).toEqual({ isAsync: false, result: true });
+    expect(await vendor('third_method_sync', { bar: 'woof' })).toEqual({ isAsync: false, result: false });
+    expect(await vendor('second_method', { bar: 'kazoo' })).toEqual({ isAsync: true, result: null });
+    await quiet();
+    expect((await world.get(nodeUuid)).reservation).toBeNull();
+    await expect(vendor('nosuch')).rejects.toThrow('No handler for method nosuch');
+    await expect(vendor('third_method_sync')).rejects.toThrow("Parameter 'bar' not passed to method");
+    await expect(vendor('third_method_sync', { bar: 'meow' }, 'GET')).rejects.toThrow('does not support HTTP GET');
+    const bare = await world.node({ ...NONE });
+    expect(await conductor.handlers.listVendorMethods({ nodeUuid: bare.uuid }, call)).toEqual({ methods: {} });
+  });
+
+  it('wait for no lease that another holds', async () => {
+    const { uuid: nodeUuid } = await world.node();
+    const other = world.conductor({ host: 'conductor-2' });
+    await other.start();
+    await conductor.handlers.changeNodePowerState({ nodeUuid, target: 'power on', timeoutS: null }, call);
+    await expect(other.handlers.setConsole({ nodeUuid, enabled: true }, call)).rejects.toMatchObject({
+      code: 'NODE_LOCKED',
+    });
+  });
+});

@@ -1,0 +1,22 @@
+/** What a node forgets with its instance, beside its own fields. */
+import { type Node, isServiceError } from '@bessemer/core';
+import type { Repositories } from '@bessemer/db';
+
+const PAGE = { limit: 1000 } as const;
+
+/** Frees what was bound to the instance: its allocation is over, its networks (VIFs) are taken off the ports. */
+export async function forgetInstance(tx: Repositories, node: Node): Promise<void> {
+  const { allocationUuid, uuid: nodeUuid } = node;
+  if (allocationUuid !== null)
+    await tx.allocations.remove(allocationUuid).catch((error: unknown) => {
+      if (!isServiceError(error, 'ALLOCATION_NOT_FOUND')) throw error;
+    });
+  for (const { uuid, internalInfo } of await tx.ports.list({ nodeUuid }, PAGE)) {
+    const { tenant_vif_port_id: vif, ...kept } = internalInfo;
+    if (vif !== undefined) await tx.ports.update(uuid, { internalInfo: kept });
+  }
+  for (const { uuid, internalInfo } of await tx.portgroups.list({ nodeUuid }, PAGE)) {
+    const { tenant_vif_port_id: vif, ...kept } = internalInfo;
+    if (vif !== undefined) await tx.portgroups.update(uuid, { internalInfo: kept });
+  }
+}
