@@ -301,5 +301,5 @@ const claimFor = (requestHash: string, requestId: string, claim: string) => ({
   keptMs: KEPT_MS,
 });
 
-/** Whose key it is: one name in two projects is two users, who do not see the same. */
-const userOf = ({ identity }: ApiRequest): string => JSON.stringify([identity.user, identity.project]);
+/** Whose key it is: one name in another project, or in another role, is another user, who does not see the same. */
+const userOf = ({ identity }: ApiRequest): string => JSON.stringify([identity.user, identity.role, identity.project]);
