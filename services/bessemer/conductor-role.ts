@@ -108,8 +108,15 @@ export async function startConductorRole(options: ConductorRoleOptions): Promise
     stops.push(() => conductor.stop());
 
     const sender = createHttpSender(clock);
-    const webhooks = createWebhookDelivery({ db, clock, random, log: log.child({ part: 'webhooks' }), sender });
-    webhooks.start();
+    const webhooks = createWebhookDelivery({
+      db,
+      clock,
+      random,
+      log: log.child({ part: 'webhooks' }),
+      sender,
+      isOnlyProcess: db.engine === 'sqlite',
+    });
+    await webhooks.start();
     stops.push(() => webhooks.stop().finally(() => sender.close()));
 
     if (network) {

@@ -50,7 +50,7 @@ function receiver(answer: (sent: Sent, n: number) => SendResult | Promise<SendRe
 function serve(sender: WebhookSender, over: Db = db): WebhookDeliveryService {
   const service = createWebhookDelivery({ db: over, clock, random, log: silentLog, sender });
   services.push(service);
-  service.start();
+  void service.start();
   return service;
 }
 async function addHook(more: object = {}): Promise<string> {
@@ -107,6 +107,15 @@ describe('delivery to a webhook', () => {
       'Bessemer-Signature': `t=${seconds},v1=${hmac}`,
     });
     expect(await db.read.webhooks.delivery(uuid)).toMatchObject({ delivered: 3, deadLetters: 0, lastStatus: 204 });
+  });
+
+  it('cuts what is too large for anybody', async () => {
+    await addHook(only);
+    const to = receiver();
+    serve(to.sender);
+    await append({ n: 1, data: { output: 'x'.repeat(300_000) } });
+    await to.until(1);
+    expect(JSON.parse(to.sent[0]!.body)).toMatchObject({ type: 'step.done', data: { is_cut: true } });
   });
 
   it('sends what its filters let through', async () => {
@@ -287,7 +296,7 @@ describe('several processes and crashes', () => {
       return OK;
     });
     const dying = createWebhookDelivery({ db: mortal, clock, random, log: silentLog, sender: one.sender });
-    dying.start();
+    await dying.start();
     await append({ n: 1 }, { n: 2 }, { n: 3 });
     await one.until(2);
     const two = receiver();
@@ -302,6 +311,25 @@ describe('several processes and crashes', () => {
       [2, 3],
     ]);
     expect((await db.read.webhooks.delivery(uuid))?.delivered).toBe(3);
+  });
+
+  it('the only process of a database waits for no lease', async () => {
+    const uuid = await addHook(only);
+    await write((tx) => tx.webhooks.lease(uuid, 'a process that died', 60_000));
+    const to = receiver();
+    const service = createWebhookDelivery({
+      db,
+      clock,
+      random,
+      log: silentLog,
+      sender: to.sender,
+      isOnlyProcess: true,
+    });
+    services.push(service);
+    await service.start();
+    await append({ n: 1 });
+    await to.until(1);
+    expect(to.numbers()).toEqual([1]);
   });
 
   it('a slow attempt does not outlive its lease', async () => {

@@ -30,7 +30,8 @@ const LOOK_MS = 30_000;
 type Hook = Webhook & WebhookDelivery;
 
 export interface WebhookDeliveryService {
-  start(): void;
+  /** Resolves when it has begun; what it sends from then on it does by itself. */
+  start(): Promise<void>;
   /** Breaks off what is being sent; it is sent again by whoever goes on. */
   stop(): Promise<void>;
 }
@@ -57,6 +58,8 @@ export function createWebhookDelivery(deps: {
   readonly random: Random;
   readonly log: Log;
   readonly sender: WebhookSender;
+  /** Nobody else works on this database: leases of others are those of processes that died. */
+  readonly isOnlyProcess?: boolean;
 }): WebhookDeliveryService {
   const { db, clock, random, log, sender } = deps;
   const holder = random.uuid();
@@ -262,7 +265,8 @@ export function createWebhookDelivery(deps: {
 
   let unsubscribe = () => {};
   return {
-    start() {
+    async start() {
+      if (deps.isOnlyProcess) await db.write('end webhook leases', (tx) => tx.webhooks.endLeases());
       unsubscribe = db.onEvents(look);
       look();
     },

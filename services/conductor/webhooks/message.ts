@@ -2,7 +2,11 @@
 import { createHmac } from 'node:crypto';
 import { formatTime, type JsonObject, type StoredEvent } from '@bessemer/core';
 
+/** More than a receiver should have to take in one piece; the event stream has the whole. */
+const MAX_DATA_CHARS = 256 * 1024;
+
 export function messageOf(event: StoredEvent): JsonObject {
+  const isTooLarge = JSON.stringify(event.data).length > MAX_DATA_CHARS;
   return {
     id: event.cursor,
     type: event.type,
@@ -10,7 +14,7 @@ export function messageOf(event: StoredEvent): JsonObject {
     run_id: event.runId,
     severity: event.severity,
     at: formatTime(event.at),
-    data: event.data,
+    data: isTooLarge ? { is_cut: true } : event.data,
   };
 }
 
