@@ -1712,6 +1712,129 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Webhooks */
+        get: operations["listWebhooks"];
+        put?: never;
+        /** Make a webhook; it is sent what happens from now on */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        /** A webhook */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /** Remove a webhook with its dead letters */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /** Change a webhook */
+        patch: operations["patchWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/delivery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        /** How far the delivery is */
+        get: operations["getWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/dead_letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        /** Events that were given up, oldest first */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        /** Drop all dead letters */
+        delete: operations["deleteDeadLetters"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/dead_letters/{letter}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+                /** @description Its id */
+                letter: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Drop one dead letter */
+        delete: operations["deleteDeadLetter"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{webhook}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send dead letters again: those named, or all */
+        post: operations["redeliverDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2363,6 +2486,64 @@ export interface components {
             properties?: Record<string, never>;
             extra?: Record<string, never>;
         };
+        WebhookRequest: {
+            uuid?: string | null;
+            name?: string | null;
+            /** @description http or https */
+            url: string;
+            /** @description Patterns of event types such as node.*; none: all */
+            events?: string[];
+            /** @description A node range; absent: all nodes and what belongs to none */
+            nodes?: string | null;
+            /**
+             * @description Least severity
+             * @enum {string|null}
+             */
+            severity?: "info" | "warning" | "error" | null;
+            /** @description Signs what is sent */
+            secret?: string | null;
+            enabled?: boolean;
+        };
+        Webhook: {
+            uuid: string;
+            name: components["schemas"]["Text"];
+            url: string;
+            events: string[];
+            nodes: components["schemas"]["Text"];
+            severity: components["schemas"]["Text"];
+            /** @description Masked */
+            secret: string | null;
+            enabled: boolean;
+            /** @description Why the service switched it off */
+            disabled_reason: string | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+            links: components["schemas"]["Links"];
+        };
+        WebhookDelivery: {
+            /** @description Id of the last event that is dealt with */
+            cursor: string;
+            delivered: number;
+            delivered_at: components["schemas"]["Time"];
+            /** @description Failed attempts at the next event */
+            attempts: number;
+            next_attempt_at: components["schemas"]["Time"];
+            last_status: number | null;
+            last_error: components["schemas"]["Text"];
+            /** @description Events given up in a row */
+            failures: number;
+            dead_letters: number;
+        };
+        DeadLetter: {
+            id: number;
+            /** @description What was sent */
+            event: Record<string, never>;
+            attempts: number;
+            status: number | null;
+            error: string;
+            at: string;
+            redelivering: boolean;
+        };
     };
     responses: {
         /** @description Accepted or done */
@@ -2979,6 +3160,59 @@ export interface components {
                 };
             };
         };
+        /** @description A webhook */
+        Webhook: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Webhook"];
+            };
+        };
+        /** @description Webhooks */
+        Webhooks: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    webhooks: components["schemas"]["Webhook"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description How far it is */
+        WebhookDelivery: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["WebhookDelivery"];
+            };
+        };
+        /** @description Dead letters */
+        DeadLetters: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    dead_letters: components["schemas"]["DeadLetter"][];
+                    next?: string;
+                };
+            };
+        };
+        /** @description How many are sent again */
+        Redelivering: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    redelivering: number;
+                };
+            };
+        };
     };
     parameters: {
         /** @description UUID or name */
@@ -2989,6 +3223,8 @@ export interface components {
         sort_dir: string;
         fields: string;
         detail: components["schemas"]["Bool"];
+        /** @description UUID or name */
+        webhook: string;
     };
     requestBodies: {
         Patch: {
@@ -3201,10 +3437,13 @@ export interface operations {
     streamEvents: {
         parameters: {
             query?: {
+                /** @description Name or UUID of a node, or a node range */
                 node?: string;
                 run?: string;
-                /** @description Types of events, separated by commas */
+                /** @description Types of events, separated by commas; * stands for any text: node.* */
                 type?: string;
+                /** @description The least severity: info, warning or error */
+                severity?: string;
                 /** @description A cursor, as Last-Event-ID; `now` starts at the end */
                 after?: string;
                 /** @description false: end at the last stored event */
@@ -5696,6 +5935,180 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["VolumeTargetList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Webhooks"];
+            default: components["responses"]["Error"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRequest"];
+            };
+        };
+        responses: {
+            201: components["responses"]["Webhook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Webhook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Patch"];
+        responses: {
+            200: components["responses"]["Webhook"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["WebhookDelivery"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["DeadLetters"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+                /** @description Its id */
+                letter: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    redeliverDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                webhook: components["parameters"]["webhook"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    ids?: number[];
+                };
+            };
+        };
+        responses: {
+            202: components["responses"]["Redelivering"];
             default: components["responses"]["Error"];
         };
     };

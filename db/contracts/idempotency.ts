@@ -43,5 +43,7 @@ export interface IdempotencyRepository {
   finish(scope: IdempotencyScope, claim: string, answer: JsonObject): Promise<boolean>;
   /** Lets go: the key is free again, or, with `keep`, waits for the next attempt at the same request. */
   release(scope: IdempotencyScope, claim: string, options?: { readonly keep?: boolean }): Promise<void>;
+  /** Frees every claim: for who knows that the processes that held them are gone. */
+  endClaims(): Promise<number>;
   purge(keptMs: number): Promise<number>;
 }

@@ -87,8 +87,8 @@ export interface WebhookRepository {
   nextDue(uuid: string): Promise<DeadLetter | undefined>;
   /** Takes or renews the lease for `ttlMs` of database time; false when another holds it. */
   lease(uuid: string, holder: string, ttlMs: number): Promise<boolean>;
-  /** Gives up all leases of a holder. */
-  endLeases(holder: string): Promise<void>;
+  /** Gives up all leases of a holder; without one, of all: for who knows that they are gone. */
+  endLeases(holder?: string): Promise<void>;
   // The four ways on; each only under the lease: false when it was lost, and nothing is written then.
   delivered(uuid: string, holder: string, cursor: string, status: number): Promise<boolean>;
   failed(uuid: string, holder: string, failure: WebhookFailure & { readonly retryInMs: number }): Promise<boolean>;

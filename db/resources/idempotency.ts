@@ -60,6 +60,13 @@ const renew = statement((b) => ours(b).update({ claimed_until: shifted(b, '+', '
 const finish = statement((b) => ours(b).update({ answer_sealed: param('answer'), claimed_until: b.now() }));
 const remove = statement((b) => ours(b).delete());
 const letGo = statement((b) => ours(b).update({ claimed_until: b.now() }));
+const endClaims = statement((b) =>
+  b
+    .knex('idempotency_keys')
+    .whereNull('answer_sealed')
+    .where('claimed_until', '>', b.now())
+    .update({ claim: null, claimed_until: b.now() }),
+);
 const purge = statement((b) =>
   b
     .knex('idempotency_keys')
@@ -104,6 +111,7 @@ export function createIdempotencyRepository({ sql, cipher }: Context): Idempoten
     async release(scope, claim, { keep = false } = {}) {
       await sql.run(keep ? letGo : remove, { ...scope, claim });
     },
+    endClaims: () => sql.run(endClaims),
     purge: (keptMs) => sql.run(purge, { keptMs }),
   };
 }

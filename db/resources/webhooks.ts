@@ -110,6 +110,7 @@ const takeLease = statement((b) =>
 const endLeases = statement((b) =>
   hooks(b).where('lease', param('holder')).update({ lease: null, leased_until: null }),
 );
+const endAllLeases = statement((b) => hooks(b).whereNotNull('lease').update({ lease: null, leased_until: null }));
 const fresh = { attempts: 0, next_attempt_at: null };
 const delivered = statement((b) =>
   leased(b).update({
@@ -288,7 +289,7 @@ export function createWebhookRepository({ sql, cipher }: Context): WebhookReposi
     },
     lease: async (uuid, holder, ttlMs) => (await sql.run(takeLease, { uuid, holder, ttlMs })) > 0,
     async endLeases(holder) {
-      await sql.run(endLeases, { holder });
+      await (holder === undefined ? sql.run(endAllLeases) : sql.run(endLeases, { holder }));
     },
     delivered: async (uuid, holder, cursor, status) => (await sql.run(delivered, { uuid, holder, cursor, status })) > 0,
     failed: async (uuid, holder, { status, error, retryInMs }) =>

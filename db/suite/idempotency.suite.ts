@@ -64,6 +64,19 @@ export function describeIdempotency(make: MakeDb): void {
       expect(await claim('c', { requestHash: 'another' })).toEqual({ isOurs: true, requestId: 'r-b' });
     });
 
+    it('are freed all at once when nobody can be at work on them', async () => {
+      const { db } = t;
+      await claim('a');
+      const done = { user: 'ada', key: 'done' };
+      await claim('b', {}, done);
+      await db.write('test', (tx) => tx.idempotency.finish(done, 'b', answer));
+      await t.passTime(5);
+      expect(await db.write('test', (tx) => tx.idempotency.endClaims())).toBe(1);
+      expect(await db.write('test', (tx) => tx.idempotency.renew(scope, 'a', 60_000))).toBe(false);
+      expect(await claim('c')).toEqual({ isOurs: true, requestId: 'r-a' });
+      expect((await db.read.idempotency.find(done, keptMs))?.answer).toEqual(answer);
+    });
+
     it('are forgotten in the end', async () => {
       const { db } = t;
       await claim('a');

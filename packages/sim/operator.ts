@@ -86,6 +86,7 @@ export function createOperator(options: OperatorOptions): Operator {
       case 'manageable':
         return action(uuid, 'provide');
       case 'clean failed':
+        await trustAgain(uuid);
         return action(uuid, 'manage');
       case 'available':
         if (work.phase === 'toDeploy') return deploy(charge);
@@ -121,6 +122,14 @@ export function createOperator(options: OperatorOptions): Operator {
       make: (handlers, requestId) =>
         handlers.doNodeDeploy({ nodeUuid: uuid, rebuild: false, configDrive: null, deploySteps: null }, { requestId }),
     };
+  }
+  /** A node whose cleaning failed is in maintenance until somebody has looked. */
+  async function trustAgain(uuid: NodeId): Promise<void> {
+    const node = (await db.read.nodes.get(uuid))!;
+    if (node.fault === 'clean failure')
+      await db.write('operator', (tx) =>
+        tx.nodes.update(uuid, { maintenance: false, maintenanceReason: null, fault: null }),
+      );
   }
   async function mendPassword(charge: Charge): Promise<void> {
     const node = (await db.read.nodes.get(charge.uuid))!;

@@ -77,9 +77,15 @@ export function createApi(options: ApiOptions): Api {
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
 
-  /** Aborted when the client goes away, or the service stops. */
-  function signalOf(response: ServerResponse): AbortSignal {
+  /** Aborted when the client goes away, what it logged in with ends, or the service stops. */
+  function signalOf(response: ServerResponse, expiresAt: number | undefined): AbortSignal {
     const gone = new AbortController();
+    const leftMs = expiresAt === undefined ? Infinity : expiresAt - clock.nowMs();
+    // Longer than a timer takes is as good as never.
+    if (leftMs < 2 ** 31) {
+      const timer = clock.setTimer(Math.max(0, leftMs), () => gone.abort(), { background: true });
+      response.once('close', () => timer.cancel());
+    }
     if (response.closed) gone.abort();
     else response.once('close', () => gone.abort());
     return AbortSignal.any([gone.signal, stopping.signal]);
@@ -152,7 +158,7 @@ export function createApi(options: ApiOptions): Api {
         authorize: (asked) => authorize(asked, identity, db),
         // Streams alone look at it, and a signal for every request costs more than many a request.
         get signal() {
-          return (signal ??= signalOf(ctx.res));
+          return (signal ??= signalOf(ctx.res, identity.expiresAt));
         },
       },
       audit?.services ?? scoped,

@@ -151,6 +151,9 @@ describe('a POST with an Idempotency-Key', () => {
 
 describe('a POST that asks a conductor', () => {
   async function world(handler: Handler, options: { clock?: ManualClock; db?: Db } = {}) {
+    const missing: Handler = async () => {
+      throw new ServiceError('CHASSIS_NOT_FOUND', 'no chassis');
+    };
     const clock = options.clock ?? new ManualClock();
     const random = seededRandom(3);
     const db = options.db ?? (await memoryDb({ clock, random }));
@@ -169,7 +172,7 @@ describe('a POST that asks a conductor', () => {
     };
     const operation = OPERATIONS.find((o) => o.operationId === 'createChassis')!;
     const services = { db, rpc, clock, random, log: silentLog, config: resolveConfig([]).api };
-    const performer = createPerformer(services, { createChassis: handler } as never);
+    const performer = createPerformer(services, { createChassis: handler, getChassis: missing } as never);
     let requests = 0;
     const post = (key: string, user = 'ada') =>
       performer.perform(
@@ -258,6 +261,31 @@ describe('a POST that asks a conductor', () => {
     await clock.advance(61_000);
     expect((await second.post('k')).status).toBe(202);
     expect(second.ids).toEqual(first.ids);
+  });
+
+  it('finds what an earlier attempt has made before it asked', async () => {
+    let isSilent = true;
+    const api = await start();
+    // No conductor lives that would find a node for it: the row is made all the same.
+    api.answer('allocate', async () => {
+      if (isSilent) throw new ServiceError('TEMPORARY_FAILURE', 'no answer');
+      return null;
+    });
+    const node = await api.request('POST', '/v1/nodes', {
+      body: { driver: 'fake-hardware', name: 'spare', resource_class: 'x' },
+    });
+    const send = () =>
+      api.request('POST', '/v1/allocations', {
+        body: { name: 'mine', resource_class: 'x', node: node.json['uuid'] },
+        headers: keyed('k'),
+      });
+    expect((await send()).status).toBe(503);
+    isSilent = false;
+    const again = await send();
+    expect([again.status, again.json['name']]).toEqual([201, 'mine']);
+    expect(again.headers.get('location')).toBe(`${api.url}/v1/allocations/${String(again.json['uuid'])}`);
+    expect((await api.db.read.allocations.list({}, { limit: 9 })).length).toBe(1);
+    expect((await send()).text).toBe(again.text);
   });
 
   it('undoes nothing by halves: a part that fails and is forgiven has a transaction of its own', async () => {

@@ -2,14 +2,18 @@
  * Idempotency-Key: a POST that is sent again gets the first answer again, and what it makes is made once.
  *
  * What only the database knows is done in one transaction together with the record of the answer, so that no crash can come
- * between them. A request that asks a conductor cannot be: its key is claimed first, and every attempt asks under the same
- * request id, which the bus answers with the first answer. Which of the two it is shows the request itself, at its first word
- * to a conductor: then the transaction is undone and the other way is taken.
+ * between them. A request that asks a conductor cannot be: its key is claimed first, and every attempt has the same request id,
+ * which the bus answers with the first answer, and makes objects under the same UUIDs, so that a later attempt finds what an
+ * earlier one made. Which of the two it is shows the request itself, at its first word to a conductor: then the transaction is
+ * undone and the other way is taken.
  */
 import { hash } from 'node:crypto';
-import { coerceError, isServiceError, type Json, type JsonObject, ServiceError } from '@bessemer/core';
+import { OPERATIONS } from '@bessemer/api-spec';
+import { coerceError, isJsonObject, isServiceError, type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import type { Db, IdempotencyRecord, IdempotencyScope, Repositories } from '@bessemer/db';
 import type { Timer } from '@bessemer/ports';
+import type { OperationId } from './handlers/index.ts';
+import { type Handlers, tagged } from './preconditions.ts';
 import type { ApiRequest, ApiServices, Reply } from './request.ts';
 
 export type Work = (request: ApiRequest, services: ApiServices) => Promise<Reply>;
@@ -37,7 +41,7 @@ function digestOf(request: ApiRequest): string {
   return hash('sha256', canonical([operation.path, { ...params }, query.toString(), minor, body ?? null]), 'hex');
 }
 
-const isKept = (reply: Reply): boolean => reply.status < 300 && !reply.stream;
+const isKept = (reply: Reply): boolean => reply.status < 300 && !reply.stream && !reply.bytes;
 const stored = ({ status, body, headers }: Reply): JsonObject => ({
   status,
   body: body ?? null,
@@ -69,15 +73,31 @@ const inProgress = () =>
     'The first request with this Idempotency-Key is still at work: ask again in a second for its answer.',
   );
 
+const isBelow = (path: string, of: string) => path.startsWith(`${of}/{`) && !path.slice(of.length + 1).includes('/');
+
+/** UUIDs of version 4 form that follow from a request id: each attempt at a request draws the same ones. */
+function uuidsOf(requestId: string): () => string {
+  let count = 0;
+  return () => {
+    const hex = hash('sha256', `${requestId} ${count++}`, 'hex');
+    const variant = '89ab'[Number.parseInt(hex[16]!, 16) % 4];
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  };
+}
+
 export interface Idempotency {
   /** Does the work with the request's services, or gives the answer that the same request of the same user got before. */
   once(request: ApiRequest, key: string, services: ApiServices, work: Work): Promise<Reply>;
 }
 
 /** `alwaysClaimed`: operations that take long or make transactions of their own. */
-export function createIdempotency(own: ApiServices, alwaysClaimed: readonly string[]): Idempotency {
+export function createIdempotency(
+  own: ApiServices,
+  handlers: Handlers,
+  alwaysClaimed: readonly OperationId[],
+): Idempotency {
   const { db, random, clock, log } = own;
-  const claimed = new Set(alwaysClaimed);
+  const claimed = new Set<string>(alwaysClaimed);
   /** Digests of what this process is at work on. */
   const underWay = new Map<string, string>();
 
@@ -132,6 +152,32 @@ export function createIdempotency(own: ApiServices, alwaysClaimed: readonly stri
     return reply;
   }
 
+  /** The answer to a creation that an earlier attempt has done and not recorded. */
+  async function madeBefore(request: ApiRequest, within: ApiServices): Promise<Reply | undefined> {
+    const { operation, params, base } = request;
+    const shows = OPERATIONS.find((o) => o.method === 'GET' && isBelow(o.path, operation.path));
+    if (!shows) return undefined;
+    const asked = isJsonObject(request.body ?? null) ? (request.body as JsonObject)['uuid'] : undefined;
+    const uuid = typeof asked === 'string' ? asked : uuidsOf(request.requestId)();
+    const name = shows.path.slice(operation.path.length + 2, -1);
+    try {
+      const shown = await handlers[shows.operationId as OperationId](
+        {
+          ...request,
+          operation: shows,
+          params: { ...params, [name]: uuid },
+          query: new URLSearchParams(),
+          body: undefined,
+        },
+        within,
+      );
+      return tagged(request, { ...shown, status: 201, headers: { Location: `${base}${operation.path}/${uuid}` } });
+    } catch (error) {
+      if (isServiceError(error) && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
   /** Renews the claim until it is stopped. */
   function renewing(scope: IdempotencyScope, claim: string): { stop(): void } {
     let timer: Timer | undefined;
@@ -176,7 +222,11 @@ export function createIdempotency(own: ApiServices, alwaysClaimed: readonly stri
     }
     const renewal = renewing(scope, claim);
     try {
-      const reply = await work({ ...request, requestId: taken.requestId }, services);
+      const { requestId } = taken;
+      const attempt = { ...request, requestId };
+      const within = { ...services, random: { ...services.random, uuid: uuidsOf(requestId) } };
+      const made = requestId === request.requestId ? undefined : await madeBefore(attempt, within);
+      const reply = made ?? (await work(attempt, within));
       await settle(isKept(reply) ? stored(reply) : undefined, false);
       return reply;
     } catch (error) {
@@ -238,5 +288,5 @@ const claimFor = (requestHash: string, requestId: string, claim: string) => ({
   keptMs: KEPT_MS,
 });
 
-/** Whose key it is. */
-const userOf = (request: ApiRequest): string => request.identity?.user ?? '';
+/** Whose key it is: one name in another project, or in another role, is another user, who does not see the same. */
+const userOf = ({ identity }: ApiRequest): string => JSON.stringify([identity.user, identity.role, identity.project]);

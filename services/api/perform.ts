@@ -15,7 +15,7 @@ export interface Performer {
 }
 
 export function createPerformer(own: ApiServices, handlers: Handlers): Performer {
-  const idempotency = createIdempotency(own, ['bulk']);
+  const idempotency = createIdempotency(own, handlers, ['bulk']);
   const watch = createNodeWatch(own.db, own.log);
 
   async function conditional(handler: Handler, request: ApiRequest, within: ApiServices): Promise<Reply> {

@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BootNetwork } from '@bessemer/boot';
-import { createConductor, startAgentServer } from '@bessemer/conductor';
+import { createConductor, createHttpSender, createWebhookDelivery, startAgentServer } from '@bessemer/conductor';
 import type { Config } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import { createDepot, createFileStore, createProcesses, DEPOT_DEFAULTS } from '@bessemer/depot';
@@ -106,6 +106,18 @@ export async function startConductorRole(options: ConductorRoleOptions): Promise
     });
     await conductor.start();
     stops.push(() => conductor.stop());
+
+    const sender = createHttpSender(clock);
+    const webhooks = createWebhookDelivery({
+      db,
+      clock,
+      random,
+      log: log.child({ part: 'webhooks' }),
+      sender,
+      isOnlyProcess: db.engine === 'sqlite',
+    });
+    await webhooks.start();
+    stops.push(() => webhooks.stop().finally(() => sender.close()));
 
     if (network) {
       const agents = await startAgentServer({

@@ -98,6 +98,8 @@ export function createService(options: ServiceOptions): Service {
       );
     const rpc = await transport.client();
     stops.push(['rpc client', () => rpc.close()]);
+    // The data directory is ours alone: whoever was at work on a first answer has died.
+    if (db.engine === 'sqlite') await db.write('end claims', (tx) => tx.idempotency.endClaims());
     const api: Api = createApi({
       db,
       rpc,

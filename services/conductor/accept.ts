@@ -9,6 +9,7 @@ import type { DriverRegistry } from './drivers/registry.ts';
 import { flowOf, type InterfaceOf, type RunVerb } from './flows/flows.ts';
 import { QUEUE_TIMEOUT_MS, type Queue } from './queue.ts';
 import type { Session } from './session.ts';
+import { withoutArguments } from './step-arguments.ts';
 import { nodeLocked, reserveNode, type TaskWriter } from './task.ts';
 
 export interface WorkRequest {
@@ -123,8 +124,11 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         };
         const interfaceOf: InterfaceOf = (kind) => drivers.get(node, kind);
         await request.check?.(task, interfaceOf);
-        const input = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
-        const segments = flow.plan(task, interfaceOf, input).filter((s) => s.steps.length > 0);
+        const asked = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
+        const { segments, stepArguments } = withoutArguments(
+          flow.plan(task, interfaceOf, asked).filter((s) => s.steps.length > 0),
+        );
+        const input = stepArguments ? { ...asked, stepArguments } : asked;
         if (request.endsCurrent !== undefined) endedRun = await endCurrent(tx, node, request.endsCurrent);
         else if (await tx.runs.current(node.uuid))
           throw new ServiceError(

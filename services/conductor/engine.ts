@@ -9,34 +9,20 @@
  *   that dispatched it is gone, `onRepeat` says what may be done.
  * - it is `queued`: the admission queue wakes it.
  */
-import type { Config, Json, NewEvent, Node, Port, Progress, Run, RunId, Step, WaitingFor } from '@bessemer/core';
-import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
-import type { Db, NodePatch } from '@bessemer/db';
-import type { Clock, Log } from '@bessemer/ports';
+import type { Node, Run, RunId, Step, WaitingFor } from '@bessemer/core';
+import { coerceError, isServiceError } from '@bessemer/core';
 import type { AgentPhase } from './agent-phase.ts';
-import type { DriverRegistry } from './drivers/registry.ts';
+import { EVENT_AFTER_STEP } from './flows/flows.ts';
 import type { ImageOrders } from './image-orders.ts';
 import { createJobs, type Jobs } from './jobs.ts';
-import type { Configurer, SshProbe } from './ports.ts';
-import type { Session } from './session.ts';
-import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
-import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
-import { Gone, idOf, type Effects, type StepResult, type TaskWriter } from './task.ts';
-import { EVENT_AFTER_STEP } from './flows/flows.ts';
+import { createStepCalls, type StepCallOptions } from './step-call.ts';
+import { isConductorStep } from './steps/catalogue.ts';
+import type { StepOutcome } from './steps/step.ts';
+import { type Effects, Gone, type StepResult } from './task.ts';
 import type { Timers } from './timers.ts';
 
-export interface EngineOptions {
-  readonly db: Db;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly config: Config;
-  readonly session: Session;
+export interface EngineOptions extends StepCallOptions {
   readonly timers: Timers;
-  readonly writer: TaskWriter;
-  readonly drivers: DriverRegistry;
-  readonly handlers: Readonly<Record<ConductorStepName, StepHandler>>;
-  readonly ssh: SshProbe;
-  readonly configurer: Configurer;
   /** Made with the engine's jobs. */
   readonly images: (jobs: Jobs) => ImageOrders;
   readonly agentPhase: AgentPhase;
@@ -62,8 +48,6 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-/** How often a step that met a passing trouble is tried again, and when. */
-const TRANSIENT_DELAYS_MS: readonly number[] = [1_000, 2_000, 5_000];
 /** Where the database is in trouble, the run is looked at again after this. */
 const TROUBLE_PAUSE_MS = 1_000;
 /** Another piece of work holds the node for a moment. */
@@ -76,6 +60,7 @@ export function createEngine(options: EngineOptions): Engine {
   let isStopped = false;
   const jobs = createJobs((runId) => wake(runId));
   const images = options.images(jobs);
+  const calls = createStepCalls(options, jobs);
 
   function wake(runId: string): void {
     if (isStopped || !session.isLive) return;
@@ -200,10 +185,10 @@ export function createEngine(options: EngineOptions): Engine {
         pending = [];
         if (results.length > 0) await writer.settle(run, results, attempt);
       };
-      const call = prepareCall(run, node, ports, step, flush);
+      const call = calls.prepare(run, node, ports, step, flush);
       const outcome = mayCall
-        ? await callStep(call, (begin) => begin(call.task))
-        : ((await callStep(call, async (_, look) => (await look?.(call.task)) ?? null)) ?? lost(step));
+        ? await calls.make(call, (begin) => begin(call.task))
+        : ((await calls.make(call, async (_, look) => (await look?.(call.task)) ?? null)) ?? lost(step));
       mayCall = true;
       const effects = call.effects();
       if (
@@ -249,136 +234,6 @@ export function createEngine(options: EngineOptions): Engine {
     // An image is ordered as soon as it is wanted, and an abort that waits for the end of a step comes after it.
     const isWaitedFor = effects.notes['imageWanted'] === true || run.notes['abortAfter'] === true;
     return isHeld && !movesState && !isWaitedFor && step.onRepeat === 'safe' && next.onRepeat === 'safe';
-  }
-
-  interface Call {
-    readonly task: StepTask;
-    effects(): Effects;
-    /** Adds to what is written with the outcome. */
-    note(patch: Effects['notes']): void;
-  }
-
-  function prepareCall(
-    run: Run,
-    node: Node,
-    ports: readonly Port[],
-    step: Step,
-    /** Stores what came of the steps before this one. */
-    flush: () => Promise<void>,
-  ): Call {
-    const attempt = run.cursor.attempt!;
-    const scope = log.child({ node: node.uuid, run: run.id, step: step.step });
-    let scratch = (run.notes['scratch'] ?? {}) as Effects['notes'];
-    const notes: Record<string, Json> = {};
-    const events: Array<Effects['events'][number]> = [];
-    let nodePatch: NodePatch = {};
-    let inventory: Effects['inventory'];
-    let seen = node;
-    const task: StepTask = {
-      /** With what this call has changed of it. */
-      get node() {
-        return seen;
-      },
-      ports,
-      log: scope,
-      checkMayOrder: () => session.checkMayOrder(),
-      run,
-      step,
-      attempt,
-      waitingFor: run.waitingFor,
-      nowMs: clock.nowMs(),
-      deadlineMs: run.deadline,
-      get scratch() {
-        return scratch;
-      },
-      notes: run.notes,
-      config: options.config,
-      read: db.read,
-      get power() {
-        return options.drivers.get(node, 'power');
-      },
-      get management() {
-        return options.drivers.get(node, 'management');
-      },
-      get boot() {
-        return options.drivers.get(node, 'boot');
-      },
-      get deploy() {
-        return options.drivers.get(node, 'deploy');
-      },
-      ssh: options.ssh,
-      configurer: options.configurer,
-      async save(patch, waitingFor) {
-        scratch = { ...scratch, ...patch };
-        await flush();
-        await writer.record(run, { notes: { scratch }, ...(waitingFor ? { waitingFor } : {}) });
-      },
-      async record(more: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[], progress?: Progress) {
-        await flush();
-        await writer.record(run, { events: more, ...(progress ? { progress } : {}) });
-      },
-      note: (patch) => void Object.assign(notes, patch),
-      emit: (type, data, severity) => void events.push({ type, data, ...(severity ? { severity } : {}) }),
-      patchNode: (patch) => {
-        nodePatch = { ...nodePatch, ...patch };
-        seen = { ...seen, ...patch };
-      },
-      storeInventory: (found) => {
-        inventory = found;
-      },
-      job: (start) => jobs.ensure(run.id, attempt.id, start),
-      async seenSince(types, sinceMs) {
-        const [last] = await db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
-        return last && last.at >= sinceMs ? last : undefined;
-      },
-    };
-    return {
-      task,
-      effects: () => ({ notes, events, nodePatch, ...(inventory ? { inventory } : {}) }),
-      note: (patch) => void Object.assign(notes, patch),
-    };
-  }
-
-  type RunStep = (task: StepTask) => Promise<StepOutcome>;
-  type LookAtWorld = StepHandler['lookAtWorld'];
-
-  /** Who does a step: the conductor itself, or the node's implementation of the step's interface. */
-  function doerOf({ node, step }: StepTask): { readonly run: RunStep; readonly look?: LookAtWorld } {
-    if (step.source === 'driver') {
-      const implementation = options.drivers.get(node, step.interface);
-      if (implementation.runStep) return { run: (task) => implementation.runStep!(task) };
-    } else if (isConductorStep(step.step)) {
-      const handler = options.handlers[step.step];
-      return { run: (task) => handler.run(task), look: handler.lookAtWorld?.bind(handler) };
-    }
-    throw new ServiceError(
-      'INVALID_STATE',
-      `Step ${idOf(step)} is not known to this release or to the node's driver: it was planned by another one.`,
-    );
-  }
-  /** Calls a step and turns what it throws into an outcome. */
-  async function callStep<O extends StepOutcome | null>(
-    call: Call,
-    invoke: (run: RunStep, look: LookAtWorld) => Promise<O>,
-  ): Promise<O | StepOutcome> {
-    const { run, step, attempt } = call.task;
-    try {
-      const doer = doerOf(call.task);
-      return await invoke(doer.run, doer.look);
-    } catch (error) {
-      if (error instanceof Gone || isServiceError(error, 'STALE_FENCE')) throw error;
-      if (!isServiceError(error)) {
-        call.task.log.error('a step threw', { error: coerceError(error).stack });
-        return { kind: 'failed', error: `Step ${step.step} failed: ${coerceError(error).message}` };
-      }
-      const before = (run.notes['transient'] ?? {}) as { attempt?: string; count?: number };
-      const count = before.attempt === attempt.id ? (before.count ?? 0) : 0;
-      const afterMs = TRANSIENT_DELAYS_MS[count];
-      if (error.context['isTransient'] !== true || step.onRepeat === 'never' || afterMs === undefined)
-        return { kind: 'failed', error: error.publicMessage };
-      call.note({ transient: { attempt: attempt.id, count: count + 1 } });
-      return { kind: 'retry', afterMs, reason: error.publicMessage };
-    }
   }
 
   const nextLook = (run: Run, checkAfterMs = Number.MAX_SAFE_INTEGER): number =>

@@ -18,13 +18,16 @@ import type {
   Step,
   WaitingFor,
 } from '@bessemer/core';
-import { nextState, ServiceError } from '@bessemer/core';
+import { nextState } from '@bessemer/core';
 import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { forgetInstance } from './instance.ts';
+import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
+
+export { nodeLocked, reserveNode } from './lease.ts';
 
 /** The run has ended: whoever worked on it stops. */
 export class Gone extends Error {}
@@ -36,7 +39,6 @@ export interface Effects {
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
 }
-export const NO_EFFECTS: Effects = { notes: {}, events: [], nodePatch: {} };
 
 /** One attempt of a step and what came of it. */
 export interface StepResult {
@@ -47,29 +49,7 @@ export interface StepResult {
 }
 export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
 
-export const nodeLocked = (node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_LOCKED',
-    `Node ${node.uuid} is locked by host ${node.reservation?.conductor ?? 'unknown'}, please retry after the current operation is completed.`,
-    { context: { purpose: node.reservation?.purpose } },
-  );
-
-/**
- * Takes the node's lease and gives the fence. The conductor's own session is a holder like any other: two pieces of work on one
- * node exclude each other within a process too. @throws NODE_LOCKED.
- */
-export async function reserveNode(
-  tx: Repositories,
-  node: Node,
-  session: { readonly id: SessionId; readonly host: string },
-  purpose: string,
-): Promise<number> {
-  if (node.reservation?.session === session.id) throw nodeLocked(node);
-  const reservation = await tx.nodes.reserve(node.uuid, session.id, session.host, purpose);
-  if (!reservation) throw nodeLocked(node);
-  return reservation.fence;
-}
-
+const SEVERITY_OF_END = { done: 'info', failed: 'error', aborted: 'warning' } as const;
 /** A held run rests until somebody says `unhold`: longer than anybody waits. */
 export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
 
@@ -270,11 +250,11 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     await held.tx.boots.dropAgentKeys(held.run.id);
     return 'ended';
   }
-  async function close(held: Held, state: 'done' | 'failed', error: string | null): Promise<void> {
+  async function close(held: Held, state: 'done' | 'failed' | 'aborted', error: string | null): Promise<void> {
     update(held, { state, error, waitingFor: null, progress: null, finishedAt: clock.nowMs() });
     append(held, {
       type: 'run.finished',
-      severity: error === null ? 'info' : 'error',
+      severity: SEVERITY_OF_END[state],
       data: { verb: held.run.verb, outcome: state, ...(error === null ? {} : { error }) },
     });
     await flush(held);
@@ -295,7 +275,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
     if (canMove(held, 'fail')) await move(held, 'fail', { error });
     else patchNode(held, { lastError: error });
-    await close(held, 'failed', error);
+    await close(held, isAborted ? 'aborted' : 'failed', error);
   }
   async function enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void> {
     const node = await tx.nodes.get(run.nodeUuid);

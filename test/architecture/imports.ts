@@ -30,6 +30,7 @@ export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
   'services/conductor': [
     'packages/ports',
     'packages/core',
+    'packages/node-range',
     'db',
     'packages/rpc',
     'packages/ipmi',

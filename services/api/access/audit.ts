@@ -20,7 +20,13 @@ function changeIn(body: Json | undefined): string | null {
     return [...new Set(body.map((operation) => (isJsonObject(operation) ? String(operation['path']) : '')))]
       .join(' ')
       .slice(0, MAX_TEXT);
-  const target = isJsonObject(body) ? body['target'] : undefined;
+  if (!isJsonObject(body)) return null;
+  const { target, action, nodes } = body;
+  // An order for many nodes: which, and what.
+  if (typeof action === 'string' && nodes !== undefined)
+    return [action, ...(typeof target === 'string' ? [target] : []), ...[nodes].flat().map(String)]
+      .join(' ')
+      .slice(0, MAX_TEXT);
   return typeof target === 'string' ? target.slice(0, MAX_TEXT) : null;
 }
 
@@ -70,7 +76,8 @@ export function auditOf(
         // Before the change: afterwards the node may have another name, or none.
         const nodeUuid = await nodeOf(tx);
         const result = await fn(tx);
-        const made = madeBy(result);
+        // An order for many nodes makes several writes: what the first one made is not what it was about.
+        const made = operationId === 'bulk' ? {} : madeBy(result);
         const uuid = operationId === 'createNode' ? made.uuid : made.nodeUuid;
         await note(
           tx,

@@ -171,6 +171,20 @@ describe('bearer tokens', () => {
   });
 });
 
+describe('an event stream', () => {
+  it('ends with the token that it was opened with', async () => {
+    const clock = new ManualClock();
+    const { api } = await start(USERS, { clock });
+    const body = { name: 'short', role: 'reader', expires_in: 60 };
+    const { json } = await api.request('POST', '/v1/tokens', { headers: basic('admin:right'), body });
+    const stream = await fetch(`${api.url}/v1/events?after=now`, { headers: bearer(String(json['token'])) });
+    const reader = stream.body!.getReader();
+    await reader.read();
+    await clock.advance(60_000);
+    for (let end = false; !end; ) end = (await reader.read()).done;
+  });
+});
+
 describe('the audit', () => {
   it('says who changed what, with the change or after the call', async () => {
     const { api } = await start();
@@ -194,5 +208,16 @@ describe('the audit', () => {
       request_id: 'req-mine',
       address: '127.0.0.1',
     });
+  });
+
+  it('says of an order for many nodes which they were', async () => {
+    const { api } = await start();
+    const headers = basic('admin:right');
+    for (const name of ['n-1', 'n-2'])
+      await api.request('POST', '/v1/nodes', { headers, body: { driver: 'fake-hardware', name } });
+    const patch = [{ op: 'add', path: '/extra/a', value: 'unseen' }];
+    await api.request('POST', '/v1/bulk', { headers, body: { action: 'patch', nodes: 'n-[1-2]', patch } });
+    const [last] = await api.db.read.events.listLast({ types: ['access.changed'] }, 1);
+    expect(last).toMatchObject({ nodeUuid: null, data: { operation: 'bulk', target: null, change: 'patch n-[1-2]' } });
   });
 });

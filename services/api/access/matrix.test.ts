@@ -284,6 +284,35 @@ describe('what the table must say', () => {
       expect(await status(owner, 'PATCH', path, replace('/node_uuid', other['node']))).toBe(400);
   });
 
+  it('an order for many nodes is judged node by node', async () => {
+    const other = await makeThings();
+    await api.db.write('others', (tx) => tx.nodes.update(asNodeId(other['node']!), { owner: 'x', lessee: null }));
+    const order = async (who: Record<string, string>, more: JsonObject) => {
+      const body = { nodes: [things['node']!, other['node']!], ...more };
+      const reply = await api.request('POST', '/v1/bulk', { headers: who, body });
+      return (reply.json['results'] as JsonObject[]).map((result) => result['status']);
+    };
+    const owner = [{ op: 'replace', path: '/owner', value: LESSEE }];
+    expect(await order(as('admin', LESSEE), { action: 'power', target: 'power on' })).toEqual([202, 404]);
+    expect(await order(as('admin', LESSEE), { action: 'delete' })).toEqual([403, 404]);
+    expect(await order(as('admin', LESSEE), { action: 'patch', patch: owner })).toEqual([403, 404]);
+    expect(await order(as('reader'), { action: 'delete' })).toEqual([403, 403]);
+    expect(await order(as('admin', OWNER), { action: 'delete' })).toEqual([204, 404]);
+  });
+
+  it('a repeated request of another scope gets no answer of the first', async () => {
+    const create = (who: Record<string, string>) =>
+      api.request('POST', '/v1/nodes', {
+        headers: { ...who, 'Idempotency-Key': 'the-same' },
+        body: { driver: 'fake-hardware' },
+      });
+    const same = (project: string) => ({ Authorization: `ann/admin/${project}` });
+    const [first, again, elsewhere] = [await create(same('p')), await create(same('p')), await create(same('q'))];
+    expect(again.json['uuid']).toBe(first.json['uuid']);
+    expect(elsewhere.json).toMatchObject({ owner: 'q' });
+    expect(elsewhere.json['uuid']).not.toBe(first.json['uuid']);
+  });
+
   it('a lessee and a weak reader see no secrets', async () => {
     const node = async (who: Record<string, string>, path = '/v1/nodes/{node}') =>
       (await api.request('GET', path.replace('{node}', things['node']!), { headers: who })).text;

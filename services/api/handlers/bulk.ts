@@ -66,7 +66,7 @@ async function ask(node: string, order: Order, request: ApiRequest, services: Ap
   const { operation, body, query } = order;
   const params = { node };
   try {
-    await request.authorize?.({ operation, params, query, body });
+    await request.authorize({ operation, params, query, body });
     const reply = await HANDLERS[operation.operationId as OperationId](
       {
         ...request,

@@ -1,9 +1,19 @@
 /** The event stream: server-sent events that resume at Last-Event-ID, so that each event is seen exactly once. */
-import { EVENT_TYPES, type EventType, formatTime, normalizeMac, ServiceError, type StoredEvent } from '@bessemer/core';
+import {
+  formatTime,
+  isSeverity,
+  matchEventTypes,
+  normalizeMac,
+  ServiceError,
+  SEVERITIES,
+  severitiesFrom,
+  type StoredEvent,
+} from '@bessemer/core';
 import type { Db, EventFilter } from '@bessemer/db';
+import { expand } from '@bessemer/node-range';
 import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
-import { type Handler, noContent } from '../request.ts';
+import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { findNode } from './nodes.ts';
 
 const BATCH = 500;
@@ -69,24 +79,48 @@ async function* chunks(options: {
   }
 }
 
-export const streamEvents: Handler = async (request, services) => {
-  const { query } = request;
-  const types = query
-    .get('type')
-    ?.split(',')
-    .filter((t) => t !== '');
-  const unknown = types?.find((t) => !Object.hasOwn(EVENT_TYPES, t));
-  if (unknown !== undefined)
+const list = (text: string) => text.split(',').filter((part) => part !== '');
+
+/** Types and patterns of types, separated by commas. */
+function typesOf(text: string | null): EventFilter {
+  if (text === null) return {};
+  const matched = matchEventTypes(list(text));
+  if (!matched.ok) throw new ServiceError('INVALID_PARAMETER', matched.error);
+  return { types: matched.types };
+}
+
+function severitiesOf(text: string | null): EventFilter {
+  if (text === null) return {};
+  if (!isSeverity(text))
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `There is no event type ${unknown}. Types: ${Object.keys(EVENT_TYPES).join(', ')}`,
+      `severity is one of ${SEVERITIES.join(', ')}, not "${text.slice(0, 40)}".`,
     );
-  const node = query.get('node');
+  return { severities: severitiesFrom(text) };
+}
+
+/** One node must be there; of a range those that are there, and those that come. */
+async function nodesOf(text: string | null, request: ApiRequest, services: ApiServices): Promise<EventFilter> {
+  if (!text) return {};
+  const range = expand(text);
+  if (!range.ok)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `node is no node range: ${range.error.message}, at character ${range.error.at + 1}`,
+    );
+  const [only, ...others] = range.names;
+  if (only === undefined || others.length > 0) return { nodes: range.names };
+  return { nodeUuid: (await findNode(request, only, services)).uuid };
+}
+
+export const streamEvents: Handler = async (request, services) => {
+  const { query } = request;
   const run = query.get('run');
   const filter: EventFilter = {
-    ...(node ? { nodeUuid: (await findNode(request, node, services)).uuid } : {}),
+    ...typesOf(query.get('type')),
+    ...severitiesOf(query.get('severity')),
+    ...(await nodesOf(query.get('node'), request, services)),
     ...(run ? { runId: run } : {}),
-    ...(types ? { types: types as EventType[] } : {}),
   };
   const asked = request.header('last-event-id') ?? query.get('after') ?? undefined;
   const after = asked === 'now' ? await services.db.read.events.head() : asked;

@@ -18,6 +18,7 @@ import { getHealth, getRoot, getV1 } from './root.ts';
 import * as tokens from './tokens.ts';
 import * as traits from './traits.ts';
 import * as volume from './volume.ts';
+import * as webhooks from './webhooks.ts';
 
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
@@ -49,4 +50,5 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   streamEvents,
   bulk,
   ...tokens,
+  ...webhooks,
 };

@@ -61,6 +61,11 @@ export function parseUserSteps(steps: readonly Json[], where: string): UserStep[
         'INVALID_PARAMETER',
         `${where}[${index}] must name an interface (${INTERFACE_KINDS.join(', ')}) and a step.`,
       );
+    if (fields['execute_on_child_nodes'] === true)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `${where}[${index}].execute_on_child_nodes is not supported: give the step to the child nodes themselves.`,
+      );
     if (!isJsonObject(args) && args !== null)
       throw new ServiceError('INVALID_PARAMETER', `${where}[${index}].args must be an object of arguments by name.`);
     if (typeof priority !== 'number' || !Number.isInteger(priority) || priority < 0)
