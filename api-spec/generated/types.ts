@@ -2085,7 +2085,7 @@ export interface components {
         };
         RuleAction: {
             /** @enum {string} */
-            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
+            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "log" | "fail";
             args: unknown[] | Record<string, never>;
             loop?: unknown[] | Record<string, never>;
         };

@@ -334,6 +334,8 @@ describe('plans', () => {
     expect([open.status, open.fault]).toEqual([400, expect.stringContaining('cannot have the sensitive flag unset')]);
     const far = await api.request('POST', '/v1/inspection_rules', { body: { actions: [ACTION], priority: 10_000 } });
     expect(far.status).toBe(400);
+    const short = await api.request('POST', '/v1/inspection_rules', { body: { actions: [{ op: 'fail', args: {} }] } });
+    expect(short.fault).toBe('Inspection rule: action fail: missing required argument(s): msg');
     await make('/v1/inspection_rules', { actions: [ACTION] });
     expect((await api.request('DELETE', '/v1/inspection_rules')).status).toBe(204);
     expect((await api.request('GET', '/v1/inspection_rules')).json['inspection_rules']).toEqual([]);
