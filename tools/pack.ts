@@ -1,6 +1,7 @@
 /**
  * `npm run pack`: makes dist/bessemer-VERSION.tgz, which `npm install` takes anywhere. Node strips no types below node_modules, so
- * every module is turned into JavaScript; the workspaces travel inside as bundled dependencies; `baremetal` and the agent are one file each.
+ * every module is turned into JavaScript; the workspaces travel inside as bundled dependencies; the agent is one file,
+ * and `baremetal` one for its start and one for each part that only some commands need.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -84,11 +85,13 @@ mkdirSync(join(out, 'bin'), { recursive: true });
 const manifests = [...workspaces(), 'images'].map(copyWorkspace);
 await bundleAgent({ outFile: join(out, 'node_modules/@bessemer/ramdisk-agent/agent.mjs') });
 
-const cli = join(out, 'node_modules/@bessemer/cli');
-rmSync(cli, { recursive: true });
 await build({
-  entryPoints: [join(root, 'services/cli/main.ts')],
-  outfile: join(out, 'lib/baremetal.mjs'),
+  entryPoints: { baremetal: join(root, 'services/cli/main.ts') },
+  outdir: join(out, 'lib'),
+  outExtension: { '.js': '.mjs' },
+  // A start reads what its command needs, and no more.
+  chunkNames: 'baremetal/[name]-[hash]',
+  splitting: true,
   bundle: true,
   format: 'esm',
   platform: 'node',
@@ -106,7 +109,7 @@ for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE'])
   if (existsSync(join(root, name))) cpSync(join(root, name), join(out, name));
 
 const { version, optionalDependencies } = readManifest(root);
-const inside = manifests.map((m) => m.name).filter((name) => name !== '@bessemer/cli');
+const inside = manifests.map((m) => m.name);
 writeFileSync(
   join(out, 'package.json'),
   JSON.stringify(

@@ -166,6 +166,16 @@ program
     process.exitCode = report.isWell ? 0 : 1;
   });
 
+program
+  .command('man')
+  .description('print the manual page of `baremetal`; see it with: bessemer man | man -l -')
+  .action(async () => {
+    const { manualPage } = await import('@bessemer/cli');
+    // Who reads may have seen enough.
+    process.stdout.once('error', () => process.exit(0));
+    process.stdout.write(await manualPage(VERSION));
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {

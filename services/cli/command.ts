@@ -15,7 +15,7 @@ import type { Goal } from './watch/wait.ts';
  * - `json`: JSON or YAML from the argument, a file or standard input
  * - `boolean`: a word such as `true` or `no`
  * - `on`, `off`: a flag that says it
- * - `reset`: a flag that takes the value away
+ * - `reset`: a flag that takes the value away; in `create`, it makes none
  */
 export type FieldKind = 'text' | 'verbatim' | 'pairs' | 'keys' | 'words' | 'json' | 'boolean' | 'on' | 'off' | 'reset';
 

@@ -75,6 +75,8 @@ const io: Io = {
   },
 };
 
-process.exitCode = await runProgram({ argv: process.argv.slice(2), env, io, clock, version: VERSION });
+// The web's crypto is there without loading a module.
+const newKey = () => crypto.randomUUID();
+process.exitCode = await runProgram({ argv: process.argv.slice(2), env, io, clock, newKey, version: VERSION });
 // An event stream that is still open must not keep a finished command alive; what was written leaves first.
 stdout.write('', () => stderr.write('', () => process.exit()));

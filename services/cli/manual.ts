@@ -1,6 +1,6 @@
 /** The manual page baremetal(1), written from the catalogue in the macros of man(7). */
 import { allCommands } from './catalogue/index.ts';
-import { DISPLAY_OPTIONS, GLOBAL_OPTIONS } from './catalogue/display-options.ts';
+import { DISPLAY_OPTIONS, GLOBAL_OPTIONS, KEYSTONE_OPTIONS } from './catalogue/display-options.ts';
 import type { CommandSpec, OptionSpec } from './command.ts';
 
 /** Text that roff prints as it is: no control line, no escape, and hyphens that can be copied. */
@@ -39,7 +39,7 @@ function commandLines(command: CommandSpec): string[] {
 
 const ENVIRONMENT: ReadonlyArray<readonly [string, string]> = [
   ['OS_ENDPOINT, OS_ENDPOINT_OVERRIDE', 'Where the service is.'],
-  ['OS_AUTH_TYPE, OS_USERNAME, OS_PASSWORD', 'Who asks.'],
+  ['OS_AUTH_TYPE, OS_USERNAME, OS_PASSWORD, OS_TOKEN', 'Who asks.'],
   ['OS_CLOUD, OS_CLIENT_CONFIG_FILE', 'A cloud of a clouds.yaml, and where that file is.'],
   ['OS_CACERT, OS_CERT, OS_KEY', 'Files with certificates and key of the connection.'],
   ['OS_BAREMETAL_API_VERSION', 'The version of the API: 1.N or latest.'],
@@ -91,6 +91,11 @@ export async function manualPage(version: string): Promise<string> {
     '.SH CONNECTION OPTIONS',
     roff('Before or after the command.'),
     ...GLOBAL_OPTIONS.flatMap(optionLines),
+    '.SH KEYSTONE OPTIONS',
+    roff(
+      'For a service behind Keystone, before or after the command. Each has a variable of its name, such as OS_AUTH_URL. Without --os-endpoint the catalog tells where the service is.',
+    ),
+    ...KEYSTONE_OPTIONS.flatMap(optionLines),
     '.SH ENVIRONMENT',
     ...pairs(ENVIRONMENT),
     '.SH FILES',

@@ -1,6 +1,6 @@
 /** From the arguments of one command to values, and its help: by commander, out of the catalogue. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { DISPLAY_OPTIONS, GLOBAL_OPTIONS, IGNORED_OPTIONS } from './catalogue/display-options.ts';
+import { DISPLAY_OPTIONS, GLOBAL_OPTIONS, IGNORED_OPTIONS, KEYSTONE_OPTIONS } from './catalogue/display-options.ts';
 import {
   type ArgumentSpec,
   attributeOf,
@@ -95,7 +95,7 @@ function makeCommand(spec: CommandSpec, io: Pick<Io, 'out' | 'terminalWidth'>): 
   ];
   for (const [heading, options] of groups)
     for (const made of options) command.addOption(makeOption(made).helpGroup(heading));
-  for (const made of IGNORED_OPTIONS) command.addOption(makeOption(made).hideHelp());
+  for (const made of [...KEYSTONE_OPTIONS, ...IGNORED_OPTIONS]) command.addOption(makeOption(made).hideHelp());
   if (spec.examples) command.addHelpText('after', `\nExamples:\n${spec.examples.map((e) => `  ${e}`).join('\n')}`);
   return command;
 }

@@ -10,7 +10,7 @@ import { normaliseWait, spellOut, splitArguments } from './words.ts';
 const clock = { now: () => 0, sleep: async () => {} };
 const run = async (...argv: string[]) => {
   const { io, written } = memoryIo();
-  const code = await runProgram({ argv, env: { HOME: '/none' }, io, clock, version: '9' });
+  const code = await runProgram({ argv, env: { HOME: '/none' }, io, clock, newKey: () => 'k', version: '9' });
   return { code, ...written };
 };
 const parse = async (...argv: string[]) => {

@@ -1,7 +1,7 @@
 /** From arguments to an exit code: finds the command, parses its options, runs it, writes what it gives. */
 import type { Clock } from './clock.ts';
 import type { CommandSpec, Invocation, Io, Options } from './command.ts';
-import type { ConnectionOptions } from './connection/connection.ts';
+import type { Connection } from './connection/connection.ts';
 import { CliError, usageError } from './errors.ts';
 import type { FormatOptions, Output } from './output/format.ts';
 
@@ -12,37 +12,30 @@ export interface ProgramDeps {
   readonly env: Env;
   readonly io: Io;
   readonly clock: Clock;
+  /** A text that nobody else makes, such as a UUID. */
+  readonly newKey: () => string;
   readonly version: string;
 }
 
-async function apiOf(spec: CommandSpec, options: Options, { env, io, clock }: ProgramDeps): Promise<Invocation['api']> {
+async function apiOf(
+  spec: CommandSpec,
+  options: Options,
+  { env, io, clock, newKey }: ProgramDeps,
+): Promise<Invocation['api']> {
   const [{ findConnection }, { createApi }] = await Promise.all([
     import('./connection/connection.ts'),
     import('./connection/http.ts'),
   ]);
-  const names = [
-    'osEndpoint',
-    'osEndpointOverride',
-    'osAuthType',
-    'osAuthPlugin',
-    'osUsername',
-    'osPassword',
-    'osCloud',
-    'osCacert',
-    'osCert',
-    'osKey',
-    'osBaremetalApiVersion',
-  ] as const;
-  const given: ConnectionOptions = Object.fromEntries(
-    names.flatMap((name) => (typeof options[name] === 'string' ? [[name, options[name]]] : [])),
-  );
   const readFile = (path: string) => (io.isFile(path) ? io.readFile(path) : undefined);
   const timeoutS = options['timeout'] as number | undefined;
+  const found: Connection = spec.isLocal
+    ? { endpoint: 'http://127.0.0.1', source: '', username: undefined, password: undefined, apiVersion: 'latest' }
+    : findConnection(options, env, readFile);
+  const connection = found.keystone ? await (await import('./connection/keystone.ts')).logIn(found) : found;
   return createApi({
-    connection: spec.isLocal
-      ? { endpoint: 'http://127.0.0.1', source: '', username: undefined, password: undefined, apiVersion: 'latest' }
-      : findConnection({ ...given, isInsecure: options['insecure'] === true }, env, readFile),
+    connection,
     clock,
+    newKey,
     retries: (options['maxRetries'] as number | undefined) ?? 5,
     retryIntervalMs: ((options['retryInterval'] as number | undefined) ?? 2) * 1000,
     ...(timeoutS === undefined || timeoutS <= 0 ? {} : { idleMs: timeoutS * 1000 }),

@@ -3,13 +3,10 @@
  * `testdata/requests.json` was recorded from python-ironicclient 5.0.1 and its successor that knows versions up to 1.115: requests,
  * and, as far as both write the same table, the output. `differs` says where this program does it otherwise, and why.
  */
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from './program.ts';
-import { memoryIo } from './testing.ts';
+import { memoryIo, type RecordingServer, recordingServer } from './testing.ts';
 
 type Recorded = [method: string, path: string, body: unknown, status: number, answer: string];
 interface Case {
@@ -41,40 +38,30 @@ const shape = ([method, path, body]: readonly [string, string, unknown, ...unkno
   sorted(body ?? null),
 ];
 
-let server: Server;
-let seen: Array<[string, string, unknown]> = [];
+let server: RecordingServer;
 let answers: readonly Recorded[] = [];
-let endpoint = '';
-
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    let text = '';
-    request.setEncoding('utf8').on('data', (piece: string) => (text += piece));
-    request.on('end', () => {
-      const { method, url } = request;
-      const [, , , status, key] = answers[seen.length] ?? [0, 0, 0, 404, 'empty'];
-      seen.push([method!, url!, text === '' ? null : JSON.parse(text)]);
-      const body = fixture.answers[key] ?? undefined;
-      response.writeHead(status, { 'Content-Type': 'application/json' });
-      response.end(body === undefined ? '' : JSON.stringify(body));
-    });
+  server = await recordingServer((_method, _path, index) => {
+    const [, , , status, key] = answers[index] ?? ['', '', null, 404, 'empty'];
+    return { status, body: fixture.answers[key] };
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => server.close());
 
 async function run({ argv, requests, files }: Case) {
-  seen = [];
+  server.seen.length = 0;
   answers = requests;
   const { io, written } = memoryIo(files);
-  const connection = ['--os-auth-type', 'none', '--os-endpoint', endpoint];
+  const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
   const clock = { now: () => 0, sleep: async () => {} };
-  const code = await runProgram({ argv: [...connection, ...argv], env: {}, io, clock, version: '9' });
+  const code = await runProgram({
+    argv: [...connection, ...argv],
+    env: {},
+    io,
+    clock,
+    newKey: () => 'k',
+    version: '9',
+  });
   return { code, ...written };
 }
 
@@ -82,7 +69,7 @@ describe("requests and output, beside those of Ironic's client", () => {
   it.each(fixture.cases.map((c) => [c.argv.join(' '), c] as const))('%s', async (_line, recorded) => {
     const ran = await run(recorded);
     expect(ran.code, ran.err).toBe(0);
-    expect(seen.map(shape)).toEqual(recorded.requests.map(shape));
+    expect(server.seen.map(shape)).toEqual(recorded.requests.map(shape));
     if (recorded.out !== undefined) expect(ran.out).toBe(recorded.out);
   });
 });

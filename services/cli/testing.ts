@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +29,47 @@ export function memoryIo(files: Record<string, string> = {}) {
     runProgram: ([program]) => (program === 'mkisofs' ? { code: 0, out: Buffer.from('iso'), err: '' } : undefined),
   };
   return { io, written };
+}
+
+export interface RecordingServer {
+  readonly endpoint: string;
+  /** Method, path with query, and body of each request. */
+  readonly seen: Array<readonly [method: string, path: string, body: unknown]>;
+  /** Headers of each request. */
+  readonly headers: IncomingHttpHeaders[];
+  close(): Promise<void>;
+}
+
+/** A server on loopback that keeps its requests and answers as it is told. */
+export async function recordingServer(
+  answer: (method: string, path: string, index: number) => { readonly status: number; readonly body?: unknown },
+): Promise<RecordingServer> {
+  const seen: RecordingServer['seen'] = [];
+  const headers: IncomingHttpHeaders[] = [];
+  const server = createServer((request, response) => {
+    let text = '';
+    request.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+    request.on('end', () => {
+      const [method, path] = [request.method!, request.url!];
+      const { status, body } = answer(method, path, seen.length);
+      headers.push(request.headers);
+      seen.push([method, path, text === '' ? null : JSON.parse(text)]);
+      response.writeHead(status, { 'Content-Type': 'application/json' });
+      response.end(body === undefined || body === null ? '' : JSON.stringify(body));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    headers,
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -58,6 +58,21 @@ describe('waiting', () => {
     expect(await ok('node', 'undeploy', 'w1', '--wait')).toContain('w1: available after');
   });
 
+  it('waits for several nodes at once, and tells of each', { timeout: 120_000 }, async () => {
+    for (const name of ['r1', 'r2', 'r3']) await ok('node', 'create', '--driver', 'fake-hardware', '--name', name);
+    expect(await ok('node', 'manage', 'r[1-3]', '--wait')).toMatch(/^r2: manageable after \d+ s$/m);
+    const provided = await bed.ours('node', 'provide', 'r[1-3],-r2', 'nope', '--wait', '60');
+    expect(provided.code).toBe(1);
+    expect(provided.out).toContain('Waiting for provision state available on node(s) r1, r3\n');
+    expect(provided.out).toMatch(/^r3: available after \d+ s$/m);
+    expect(provided.err).toContain('nope: Node nope could not be found');
+    expect(provided.err).toContain('1 of 3 nodes did not come where they were sent.');
+    expect(await ok('node', 'show', 'r[1-3]', '-c', 'provision_state', '-f', 'value')).toBe(
+      'r1 available\nr2 manageable\nr3 available\n',
+    );
+    expect(await ok('node', 'delete', 'r[1-3]')).toBe('Deleted node r1\nDeleted node r2\nDeleted node r3\n');
+  });
+
   it('ends with 1, the reason and what to do when the node fails', { timeout: 60_000 }, async () => {
     await available('w2', 0, ['--driver-info', 'fake_fail_step=fake_write_image']);
     const { code, out, err } = await bed.ours('node', 'deploy', 'w2', '--wait');

@@ -1,11 +1,11 @@
 /** The words of a command line before a parser sees them: which command is meant, and what is written short. */
 import { findCommand } from './catalogue/index.ts';
-import { GLOBAL_OPTIONS, IGNORED_OPTIONS, optionsOf } from './catalogue/display-options.ts';
+import { EVERYWHERE, optionsOf } from './catalogue/display-options.ts';
 import { type CommandSpec, longFlag, type OptionSpec } from './command.ts';
 import { usageError } from './errors.ts';
 
 export const takesValue = (spec: OptionSpec): boolean => spec.flags.includes('<');
-const GLOBAL_VALUES = new Set([...GLOBAL_OPTIONS, ...IGNORED_OPTIONS].filter(takesValue).map(longFlag));
+const GLOBAL_VALUES = new Set(EVERYWHERE.filter(takesValue).map(longFlag));
 
 export interface Split {
   readonly command: CommandSpec | undefined;
@@ -54,7 +54,7 @@ export function normaliseWait(args: readonly string[]): string[] {
  * @throws CliError with exit code 2 for one that could be several.
  */
 export function spellOut(spec: CommandSpec, args: readonly string[]): string[] {
-  const flags = ['--help', ...[...optionsOf(spec), ...GLOBAL_OPTIONS, ...IGNORED_OPTIONS].map(longFlag)];
+  const flags = ['--help', ...[...optionsOf(spec), ...EVERYWHERE].map(longFlag)];
   const end = args.indexOf('--');
   return args.map((arg, i) => {
     if (!arg.startsWith('--') || (end >= 0 && i >= end)) return arg;

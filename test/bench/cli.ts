@@ -1,6 +1,6 @@
 /** Start of the packed `baremetal`, beside Python's client on the same service. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,16 +13,19 @@ import type { Benchmark } from './result.ts';
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PYTHON_CLIENT = '/usr/bin/baremetal';
-/** What a start may take. */
-const BUDGET_MS = 150;
+/** What a command with a request may take, and one without. */
+const BUDGET_MS = { request: 150, none: 80 };
 const OUR_RUNS = 25;
 const THEIR_RUNS = 7;
 
-/** One file and its launcher, as `npm run pack` makes them. */
+/** Its files and their launcher, as `npm run pack` makes them. */
 async function pack(folder: string): Promise<string> {
   await build({
-    entryPoints: [join(ROOT, 'services/cli/main.ts')],
-    outfile: join(folder, 'lib/baremetal.mjs'),
+    entryPoints: { baremetal: join(ROOT, 'services/cli/main.ts') },
+    outdir: join(folder, 'lib'),
+    outExtension: { '.js': '.mjs' },
+    chunkNames: 'baremetal/[name]-[hash]',
+    splitting: true,
     bundle: true,
     format: 'esm',
     platform: 'node',
@@ -37,6 +40,12 @@ async function pack(folder: string): Promise<string> {
   writeFileSync(path, launcher.replace("'../main.ts'", "'../lib/baremetal.mjs'"));
   return path;
 }
+
+/** Bytes of all files below a folder. */
+const sizeOf = (folder: string): number =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => statSync(join(folder, name)))
+    .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -68,7 +77,7 @@ export const cli: Benchmark = {
       ];
       const table: string[][] = [['command', 'ours ms', 'fastest ms', 'Python ms', 'Python / ours']];
       const figures: Record<string, number> = {
-        bundle_kb: Math.round(statSync(join(folder, 'lib/baremetal.mjs')).size / 1000),
+        bundle_kb: Math.round(sizeOf(join(folder, 'lib')) / 1000),
       };
       const ratios: Record<string, number> = {};
       let isWithin = true;
@@ -89,7 +98,7 @@ export const cli: Benchmark = {
         figures[`${key}_fastest_ms`] = Math.round(Math.min(...ours));
         figures[`${key}_python_ms`] = Math.round(peer);
         ratios[`${key}_python_to_ours`] = Number((peer / own).toFixed(1));
-        if (own > BUDGET_MS) isWithin = false;
+        if (own > (args.includes('list') ? BUDGET_MS.request : BUDGET_MS.none)) isWithin = false;
         table.push([
           name,
           own.toFixed(0),
@@ -99,14 +108,15 @@ export const cli: Benchmark = {
         ]);
         say(`${name}: ${own.toFixed(0)} ms, Python ${peer.toFixed(0)} ms`);
       }
-      figures['budget_ms'] = BUDGET_MS;
+      figures['budget_ms'] = BUDGET_MS.request;
+      figures['budget_without_request_ms'] = BUDGET_MS.none;
       figures['is_within_budget'] = Number(isWithin);
       const python = execFileSync(PYTHON_CLIENT, ['--version'], { encoding: 'utf8' }).trim();
       return {
         table,
         figures,
         ratios,
-        method: `Wall-clock time from spawn to exit, median of ${OUR_RUNS} runs of ours and about ${THEIR_RUNS} of Python's client, taking turns; ours is one file made by esbuild as npm run pack makes it, started through its launcher under Node 24; both list the same 20 nodes of one service on loopback. Budget: ${BUDGET_MS} ms.`,
+        method: `Wall-clock time from spawn to exit, median of ${OUR_RUNS} runs of ours and about ${THEIR_RUNS} of Python's client, taking turns; ours is bundled by esbuild as npm run pack does it, started through its launcher under Node 24; both list the same 20 nodes of one service on loopback. Budget: ${BUDGET_MS.request} ms with a request, ${BUDGET_MS.none} ms without.`,
         versions: { 'python3-ironicclient': python },
       };
     } finally {

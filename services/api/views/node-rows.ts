@@ -252,6 +252,8 @@ export function createNodeWriter(
         if (i > 0) bytes.add(',');
         bytes.add(members(values));
         bytes.addWithHoles(block, holes, String(values[UUID_AT]));
+        // The other rows are about as long as the first.
+        if (i === 0) bytes.reserve(Math.ceil(bytes.size() * 1.1) * rows.length);
       });
       bytes.add(tail);
       return bytes.end();
@@ -260,6 +262,9 @@ export function createNodeWriter(
 }
 
 interface Bytes {
+  size(): number;
+  /** Makes room for so many bytes more. */
+  reserve(most: number): void;
   add(text: string): void;
   /** A block with the same ASCII text in all its holes. */
   addWithHoles(block: Buffer, holes: readonly number[], text: string): void;
@@ -268,7 +273,7 @@ interface Bytes {
 
 /** UTF-8 in a buffer that grows. */
 function createBytes(): Bytes {
-  let buffer = Buffer.allocUnsafe(64 * 1024);
+  let buffer = Buffer.allocUnsafe(16 * 1024);
   let size = 0;
   const reserve = (most: number) => {
     if (size + most <= buffer.length) return;
@@ -277,6 +282,8 @@ function createBytes(): Bytes {
     buffer = larger;
   };
   return {
+    size: () => size,
+    reserve,
     add(text) {
       // A UTF-16 unit is three bytes at most.
       reserve(text.length * 3);

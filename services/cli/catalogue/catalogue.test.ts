@@ -31,7 +31,21 @@ const OWN = [
   'node vmedia detach',
   'node vmedia list',
   'node why',
+  'token create',
+  'token delete',
+  'token list',
+  'token show',
   'unknown list',
+  'webhook create',
+  'webhook delete',
+  'webhook delivery show',
+  'webhook letter delete',
+  'webhook letter list',
+  'webhook letter send',
+  'webhook list',
+  'webhook set',
+  'webhook show',
+  'webhook unset',
 ];
 
 const commands = await allCommands();

@@ -6,10 +6,11 @@ import { option } from './options.ts';
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   option('--os-endpoint <url>', 'Where the service is (OS_ENDPOINT)'),
   option('--os-endpoint-override <url>', 'The same (OS_ENDPOINT_OVERRIDE)'),
-  option('--os-auth-type <type>', 'none or http_basic (OS_AUTH_TYPE)'),
+  option('--os-auth-type <type>', 'none, http_basic, token, or password for Keystone (OS_AUTH_TYPE)'),
   option('--os-auth-plugin <type>', 'The same'),
   option('--os-username <name>', 'User (OS_USERNAME)'),
   option('--os-password <password>', 'Password (OS_PASSWORD)'),
+  option('--os-token <token>', 'Token, instead of user and password (OS_TOKEN)'),
   option('--os-cloud <name>', 'Cloud of clouds.yaml (OS_CLOUD)'),
   option('--os-cacert <file>', 'Certificates that the service is checked with (OS_CACERT)'),
   option('--os-cert <file>', 'Certificate of this client (OS_CERT)'),
@@ -22,7 +23,24 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   option('--debug', 'Show requests and answers, without secrets'),
 ];
 
-/** Taken from scripts written for other clients of OpenStack, and without an effect: there is no catalog and no log here. */
+/** For a service behind Keystone; each has a variable of its name, such as OS_AUTH_URL. */
+export const KEYSTONE_OPTIONS: readonly OptionSpec[] = [
+  option('--os-auth-url <url>', 'Where Keystone is'),
+  option('--os-user-id <id>', 'User, instead of --os-username'),
+  option('--os-user-domain-name <name>', 'Domain of the user'),
+  option('--os-user-domain-id <id>', 'Domain of the user; default when nothing says it'),
+  option('--os-project-name <name>', 'Project to work in'),
+  option('--os-project-id <id>', 'Project to work in'),
+  option('--os-project-domain-name <name>', 'Domain of the project'),
+  option('--os-project-domain-id <id>', 'Domain of the project; default when nothing says it'),
+  option('--os-system-scope <all>', 'Work in the whole system, not in a project'),
+  option('--os-application-credential-id <id>', 'With --os-auth-type v3applicationcredential'),
+  option('--os-application-credential-secret <secret>', 'Its secret'),
+  option('--os-region-name <name>', 'Region of the catalog'),
+  option('--os-interface <name>', 'Interface of the catalog, public if missing'),
+];
+
+/** Taken from scripts written for other clients of OpenStack, and without an effect. */
 export const IGNORED_OPTIONS: readonly OptionSpec[] = [
   option('-v, --verbose', 'Without effect'),
   option('-q, --quiet', 'Without effect'),
@@ -30,8 +48,6 @@ export const IGNORED_OPTIONS: readonly OptionSpec[] = [
   option('--collect-timing', 'Without effect'),
   option('--os-service-type <type>', 'Without effect'),
   option('--os-service-name <name>', 'Without effect'),
-  option('--os-interface <name>', 'Without effect'),
-  option('--os-region-name <name>', 'Without effect'),
   option('--os-api-version <version>', 'Without effect'),
 ];
 
@@ -62,6 +78,9 @@ export const DISPLAY_OPTIONS: Readonly<Record<'list' | 'one', readonly OptionSpe
     option('--prefix <prefix>', 'Before each variable of the format shell'),
   ],
 };
+
+/** All options that stand before or after any command. */
+export const EVERYWHERE: readonly OptionSpec[] = [...GLOBAL_OPTIONS, ...KEYSTONE_OPTIONS, ...IGNORED_OPTIONS];
 
 /** The options of a command that its own help lists: its own and those of its output. */
 export const optionsOf = (command: CommandSpec): readonly OptionSpec[] => [

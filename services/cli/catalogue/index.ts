@@ -17,6 +17,8 @@ const GROUPS: Readonly<Record<string, readonly Load[]>> = {
   inspection: [() => import('./inspection-rule.ts')],
   volume: [() => import('./volume.ts')],
   shard: [() => import('./shard.ts')],
+  token: [() => import('./token.ts')],
+  webhook: [() => import('./webhook.ts')],
   create: [general],
   unknown: [general],
   completion: [general],

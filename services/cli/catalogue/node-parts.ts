@@ -152,15 +152,22 @@ export const COMMANDS: readonly CommandSpec[] = [
   }),
   {
     name: 'node events',
-    summary: 'Follow the events of a node, or of all',
-    arguments: [{ name: '[node]', help: 'Name or UUID of the node', isNode: 'one' }],
+    summary: 'Follow the events of a node, of a range of nodes, or of all',
+    arguments: [{ name: '[node]', help: 'Name or UUID of the node, or a range of names' }],
     options: [
-      option('--type <type,...>', 'Only events of these types'),
+      option('--type <type,...>', 'Only events of these types; * stands for any text'),
+      option('--severity <severity>', 'Only events of this severity and above', {
+        choices: ['info', 'warning', 'error'],
+      }),
       option('--after <cursor>', 'Those after this cursor; `now`: only new ones'),
       option('--no-follow', 'End at the last stored event'),
       option('--json', 'One JSON object per line'),
     ],
-    examples: ['baremetal node events n1', 'baremetal node events --type machine.unknown --after now'],
+    examples: [
+      'baremetal node events n1',
+      "baremetal node events 'rack1-[01-40]' --type 'node.*' --severity warning",
+      'baremetal node events --type machine.unknown --after now',
+    ],
     load: from(() => import('../commands/events.ts'), 'showEvents'),
   },
 ];

@@ -321,6 +321,30 @@ export const HISTORY: Columns = {
   newerFields: ['project', 'state', 'target_provision_state', 'duration_seconds'],
 };
 
+export const TOKEN: Columns = {
+  fields: ['name', 'role', 'project', 'expires_at', 'last_used_at'],
+  longFields: ['token', 'uuid', 'name', 'role', 'project', 'created_by', 'created_at', 'expires_at', 'last_used_at'],
+  // Only the answer that makes a token has it.
+  newerFields: ['token'],
+};
+
+export const WEBHOOK: Columns = {
+  fields: ['uuid', 'name', 'url', 'enabled'],
+  longFields: [
+    'uuid',
+    'name',
+    'url',
+    'events',
+    'nodes',
+    'severity',
+    'secret',
+    'enabled',
+    'disabled_reason',
+    'created_at',
+    'updated_at',
+  ],
+};
+
 /** The columns without those of later versions that no item has. */
 export function presentFields(
   columns: Columns,

@@ -78,6 +78,9 @@ export async function bodyOf(invocation: Invocation): Promise<Record<string, unk
       case 'off':
         body[field] = option.as === 'on';
         break;
+      case 'reset':
+        body[field] = null;
+        break;
       default:
         body[field] = value;
     }

@@ -113,7 +113,7 @@ function compareBy(field: string, isDescending: boolean) {
 
 /**
  * Sorts by `key[:asc|desc],...`.
- * @throws CliError for a direction that is neither.
+ * @throws CliError for a direction that is neither, and for a field that was not fetched.
  */
 export function sortItems(items: readonly Record_[], sort: string | undefined): readonly Record_[] {
   if (!sort) return items;
@@ -125,6 +125,10 @@ export function sortItems(items: readonly Record_[], sort: string | undefined): 
       throw new CliError(
         `'${direction || '<empty string>'}' is not a valid sort direction for sort key ${key}, use 'asc' or 'desc' instead`,
       );
+    if (sorted.some((item) => !Object.hasOwn(item, key)))
+      throw new CliError(`Resource doesn't have field ${key}`, {
+        hint: 'Sorted is what is fetched: the fields of the list, of --long, or of --fields.',
+      });
     sorted = sorted.toSorted(compareBy(key, direction === 'desc'));
   }
   return sorted;

@@ -7,7 +7,7 @@ const cases = (map: ReadonlyMap<string, string>): string =>
   [...map].map(([key, words]) => `    ${quote(key)}) words=${quote(words)} ;;`).join('\n');
 const texts = (map: ReadonlyMap<string, Values>) => new Map([...map].map(([key, values]) => [key, wordsOf(values)]));
 
-export function bashScript({ next, positional, valueOf, valueOfCommand }: Table): string {
+export function bashScript({ next, positional, valueOf, valueOfCommand, variadic }: Table): string {
   const following = new Map([...next].map(([path, entries]) => [path, entries.map((e) => e.word).join(' ')]));
   return `_baremetal_next() {
   words=''
@@ -20,6 +20,7 @@ _baremetal_positional() {
   words=''
   case "$1" in
 ${cases(texts(positional))}
+    *) return 1 ;;
   esac
 }
 _baremetal_value() {
@@ -34,23 +35,18 @@ ${cases(texts(valueOf))}
   esac
 }
 _baremetal() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}" path='' word words='' more=''
+  local cur="\${COMP_WORDS[COMP_CWORD]}" flag='' path='' word words=''
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-    case "$word" in -*) continue ;; esac
+    case "$word" in -*) flag="$word"; continue ;; esac
+    case "$flag" in ${variadic.join(' | ')}) ;; *) flag='' ;; esac
     if _baremetal_next "\${path:+$path }$word"; then path="\${path:+$path }$word"; fi
   done
-  if _baremetal_value "$path" "$prev"; then
-    more="$words" words=''
-  else
+  words=''
+  if ! { [ "\${cur#-}" = "$cur" ] && { _baremetal_value "$path" "$flag" || _baremetal_positional "$path"; }; }; then
     _baremetal_next "$path"
-    more="$words"
-    case "$cur" in
-      -*) ;;
-      *) _baremetal_positional "$path"; more="$more $words" ;;
-    esac
   fi
-  case " $more " in *' @node '*) more="\${more/@node/} $(${NODE_NAMES})" ;; esac
-  COMPREPLY=($(compgen -W "$more" -- "$cur"))
+  if [ "$words" = '@node' ]; then words="$(${NODE_NAMES})"; fi
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _baremetal baremetal
 `;

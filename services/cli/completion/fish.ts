@@ -13,7 +13,7 @@ const valuesText = (values: Values): string =>
 const cases = (map: ReadonlyMap<string, Values>): string =>
   [...map].map(([key, values]) => `    case ${quote(key)}\n      ${valuesText(values)}`).join('\n');
 
-export function fishScript({ next, positional, valueOf, valueOfCommand }: Table): string {
+export function fishScript({ next, positional, valueOf, valueOfCommand, variadic }: Table): string {
   const following = [...next]
     .map(([path, entries]) => `    case ${quote(path)}\n      ${print(entries.map(offered))}`)
     .join('\n');
@@ -27,6 +27,8 @@ end
 function __baremetal_positional
   switch $argv[1]
 ${cases(positional)}
+    case '*'
+      return 1
   end
 end
 function __baremetal_value
@@ -42,17 +44,24 @@ ${cases(valueOf)}
 end
 function __baremetal_complete
   set -l path ''
+  set -l flag ''
   set -l tokens (commandline -opc)
   for word in $tokens[2..-1]
-    string match -q -- '-*' $word; and continue
+    if string match -q -- '-*' $word
+      set flag $word
+      continue
+    end
+    contains -- $flag ${variadic.join(' ')}; or set flag ''
     set -l longer (string trim -- "$path $word")
     if __baremetal_next $longer >/dev/null
       set path $longer
     end
   end
-  __baremetal_value "$path" $tokens[-1]; and return
+  if not string match -q -- '-*' (commandline -ct)
+    __baremetal_value "$path" "$flag"; and return
+    __baremetal_positional "$path"; and return
+  end
   __baremetal_next "$path"
-  string match -q -- '-*' (commandline -ct); or __baremetal_positional "$path"
 end
 complete -c baremetal -f -a '(__baremetal_complete)'
 `;

@@ -1,5 +1,5 @@
 /** What may follow on a command line, out of the catalogue: the one table that the scripts of all shells are written from. */
-import { GLOBAL_OPTIONS, optionsOf } from '../catalogue/display-options.ts';
+import { GLOBAL_OPTIONS, KEYSTONE_OPTIONS, optionsOf } from '../catalogue/display-options.ts';
 import { type CommandSpec, longFlag, type OptionSpec } from '../command.ts';
 
 export interface Entry {
@@ -19,6 +19,8 @@ export interface Table {
   readonly valueOf: ReadonlyMap<string, Values>;
   /** By the words of the command and the option, for all others. */
   readonly valueOfCommand: ReadonlyMap<string, Values>;
+  /** Options that take several values in a row. */
+  readonly variadic: readonly string[];
 }
 
 const flagsOf = (option: OptionSpec): readonly string[] =>
@@ -52,7 +54,15 @@ export function tableOf(commands: readonly CommandSpec[]): Table {
     else if (choices.length > 0) positional.set(command.name, choices);
     else if (command.arguments?.some((a) => /file|playbook/.test(a.name))) positional.set(command.name, 'any');
   }
-  for (const option of GLOBAL_OPTIONS) note('', option);
+  for (const option of [...GLOBAL_OPTIONS, ...KEYSTONE_OPTIONS]) note('', option);
+  const variadic = [
+    ...new Set(
+      commands
+        .flatMap(optionsOf)
+        .filter((o) => o.flags.includes('...>'))
+        .map(longFlag),
+    ),
+  ];
   const valueOf = new Map<string, Values>();
   const valueOfCommand = new Map<string, Values>();
   for (const [flag, byCommand] of seen) {
@@ -63,7 +73,7 @@ export function tableOf(commands: readonly CommandSpec[]): Table {
     } else
       for (const [path, values] of byCommand) if (values !== undefined) valueOfCommand.set(`${path} ${flag}`, values);
   }
-  return { next, positional, valueOf, valueOfCommand };
+  return { next, positional, valueOf, valueOfCommand, variadic };
 }
 
 /** How the node names of `Values` are asked for. */

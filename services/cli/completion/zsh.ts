@@ -8,7 +8,7 @@ const valuesText = (values: Values): string =>
 const cases = (map: ReadonlyMap<string, Values>): string =>
   [...map].map(([key, values]) => `    ${quote(key)}) ${valuesText(values)} ;;`).join('\n');
 
-export function zshScript({ next, positional, valueOf, valueOfCommand }: Table): string {
+export function zshScript({ next, positional, valueOf, valueOfCommand, variadic }: Table): string {
   const following = [...next]
     .map(([path, entries]) => `    ${quote(path)}) reply=(${entries.map(described).join(' ')}) ;;`)
     .join('\n');
@@ -46,19 +46,19 @@ _baremetal_offer() {
   esac
 }
 _baremetal() {
-  local path_='' word kind=''
+  local path_='' flag='' word kind=''
   local -a reply
   for word in "\${(@)words[2,CURRENT-1]}"; do
-    [[ "$word" == -* ]] && continue
+    if [[ "$word" == -* ]]; then flag="$word"; continue; fi
+    case "$flag" in ${variadic.join(' | ')}) ;; *) flag='' ;; esac
     if _baremetal_next "\${path_:+$path_ }$word"; then path_="\${path_:+$path_ }$word"; fi
   done
-  if _baremetal_value "$path_" "\${words[CURRENT-1]}"; then
+  if [[ "\${words[CURRENT]}" != -* ]] && { _baremetal_value "$path_" "$flag" || _baremetal_positional "$path_" }; then
     _baremetal_offer
     return
   fi
   _baremetal_next "$path_"
-  _describe -o 'baremetal' reply
-  if [[ "\${words[CURRENT]}" != -* ]] && _baremetal_positional "$path_"; then _baremetal_offer; fi
+  if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o option reply; else _describe word reply; fi
 }
 if [[ "\${funcstack[1]}" == _baremetal ]]; then _baremetal "$@"; else compdef _baremetal baremetal; fi
 `;

@@ -85,10 +85,42 @@ describe('where the service is', () => {
     expect(() => find({ osCloud: 'nope' })).toThrow(
       'There is no cloud nope in /h/.config/openstack/clouds.yaml; it has: lab, open',
     );
-    expect(() => find({ osAuthType: 'password' })).toThrow(/none, http_basic/);
+    expect(() => find({ osAuthType: 'kerberos' })).toThrow(/none, http_basic/);
+    expect(() => find({ osAuthType: '__proto__' })).toThrow(/is not known/);
+    expect(() => find({ osAuthType: 'password' })).toThrow(/where Keystone is/);
+    expect(() => find({ osAuthType: 'token' })).toThrow(/token is missing/);
+    expect(() => find({ osAuthType: 'password', osAuthUrl: 'http://k:1/v3' })).toThrow(/missing: password, username/);
     expect(() => find({ osEndpoint: 'ftp://x' })).toThrow(/not a URL of http/);
     expect(() => find({ osBaremetalApiVersion: '2.1' })).toThrow(/1.N or latest/);
     expect(() => findConnection({}, { HOME: '/h' }, () => '{')).toThrow(/is not JSON/);
+  });
+});
+
+describe('who asks', () => {
+  it('is told by a token, wherever it stands before a password', () => {
+    const token = { token: 'bsm_1', username: undefined, password: undefined };
+    expect(find({ osToken: 'bsm_1' })).toMatchObject({ endpoint: 'http://profile:1', ...token });
+    expect(find({}, { OS_TOKEN: 'bsm_1', OS_AUTH_TYPE: 'admin_token' })).toMatchObject(token);
+    const profile = JSON.stringify({ auth_type: 'token', endpoint: 'http://p:2', token: 'bsm_1' });
+    expect(findConnection({}, { HOME: '/h' }, () => profile)).toMatchObject({ endpoint: 'http://p:2', ...token });
+    expect(find({ osUsername: 'u', osPassword: 'p', osAuthType: 'http_basic' }, { OS_TOKEN: 'x' })).toMatchObject({
+      username: 'u',
+    });
+  });
+
+  it('is told to Keystone when its place is known', () => {
+    const env = { OS_AUTH_URL: 'http://k:5/identity/v3/', OS_USERNAME: 'ann', OS_PASSWORD: 'a', OS_PROJECT_NAME: 'p' };
+    const found = find({}, env);
+    expect(found).toMatchObject({ endpoint: '', source: 'the catalog of Keystone', username: undefined });
+    expect(found.keystone).toMatchObject({ url: 'http://k:5/identity', method: 'password', projectName: 'p' });
+    expect(find({ osEndpoint: 'http://x:1' }, env)).toMatchObject({ endpoint: 'http://x:1' });
+    const clouds =
+      'clouds:\n  c:\n    region_name: r\n    auth:\n      auth_url: http://k:6\n      username: u\n      password: p\n';
+    expect(findConnection({ osCloud: 'c' }, {}, () => clouds).keystone).toMatchObject({
+      url: 'http://k:6',
+      username: 'u',
+      region: 'r',
+    });
   });
 });
 

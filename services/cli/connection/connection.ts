@@ -1,14 +1,20 @@
 /** Where the service is and who asks: flags, then OS_* variables, then clouds.yaml, then the profile of the first start. */
 import { CliError, usageError } from '../errors.ts';
 import { cloudsFromYaml } from './clouds-yaml.ts';
+import type { KeystoneLogin } from './keystone.ts';
+import { type Setting, type Settings, settingsFrom } from './settings.ts';
 
 export interface Connection {
-  /** Without `/v1` and without a slash at its end. */
+  /** Without `/v1` and without a slash at its end; empty when the catalog of Keystone tells it. */
   readonly endpoint: string;
   /** Where the endpoint was found, for messages. */
   readonly source: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  /** Sent as `X-Auth-Token`. */
+  readonly token?: string;
+  /** A token is to be had from Keystone first. */
+  readonly keystone?: KeystoneLogin;
   /** `latest` or `1.N`. */
   readonly apiVersion: string;
   readonly tls?: Tls;
@@ -22,36 +28,20 @@ export interface Tls {
   readonly rejectUnauthorized?: boolean;
 }
 
-export interface ConnectionOptions {
-  readonly osEndpoint?: string;
-  readonly osEndpointOverride?: string;
-  readonly osAuthType?: string;
-  readonly osAuthPlugin?: string;
-  readonly osUsername?: string;
-  readonly osPassword?: string;
-  readonly osCloud?: string;
-  readonly osBaremetalApiVersion?: string;
-  readonly osCacert?: string;
-  readonly osCert?: string;
-  readonly osKey?: string;
-  readonly isInsecure?: boolean;
-}
+/** The options of the command line by their attribute names. */
+export type ConnectionOptions = Readonly<Record<string, unknown>>;
 
 type Env = Readonly<Record<string, string | undefined>>;
 /** Text of a file, undefined when there is none. */
 export type ReadFile = (path: string) => string | undefined;
 
 interface Found {
-  readonly endpoint?: string | undefined;
-  readonly authType?: string | undefined;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly apiVersion?: string | undefined;
+  readonly settings: Settings;
   readonly source: string;
 }
 
 const filled = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
-const text = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
 function configHome(env: Env): string {
   return filled(env['XDG_CONFIG_HOME']) ?? `${env['HOME'] ?? '/root'}/.config`;
@@ -74,11 +64,7 @@ function cloud(name: string, env: Env, readFile: ReadFile): Found {
     if (!found)
       throw new CliError(`There is no cloud ${name} in ${path}; it has: ${Object.keys(clouds).join(', ') || 'none'}.`);
     return {
-      endpoint: found['baremetal_endpoint_override'] ?? found['auth.endpoint'],
-      authType: found['auth_type'],
-      username: found['auth.username'],
-      password: found['auth.password'],
-      apiVersion: found['baremetal_api_version'] ?? found['baremetal_default_microversion'],
+      settings: settingsFrom('cloud', (setting) => found[setting]),
       source: `cloud ${name} in ${path}`,
     };
   }
@@ -104,21 +90,20 @@ function profile(env: Env, readFile: ReadFile): Found | undefined {
     });
   }
   const entry = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>;
-  return {
-    endpoint: text(entry['endpoint']),
-    authType: text(entry['auth_type']),
-    username: text(entry['username']),
-    password: text(entry['password']),
-    source: `the profile ${path}`,
-  };
+  const names: Partial<Record<Setting, string>> = { authType: 'auth_type' };
+  const settings = (['endpoint', 'authType', 'username', 'password', 'token'] as const).flatMap((setting) => {
+    const value = filled(text(entry[names[setting] ?? setting]));
+    return value === undefined ? [] : [[setting, value] as const];
+  });
+  return { settings: Object.fromEntries(settings), source: `the profile ${path}` };
 }
 
 /** @throws CliError for a file that is not there. */
 function tlsOf(options: ConnectionOptions, env: Env, readFile: ReadFile): Tls | undefined {
   const files = {
-    ca: filled(options.osCacert) ?? filled(env['OS_CACERT']),
-    cert: filled(options.osCert) ?? filled(env['OS_CERT']),
-    key: filled(options.osKey) ?? filled(env['OS_KEY']),
+    ca: filled(text(options['osCacert'])) ?? filled(env['OS_CACERT']),
+    cert: filled(text(options['osCert'])) ?? filled(env['OS_CERT']),
+    key: filled(text(options['osKey'])) ?? filled(env['OS_KEY']),
   };
   const contents = Object.entries(files).flatMap(([name, path]) => {
     if (path === undefined) return [];
@@ -126,11 +111,68 @@ function tlsOf(options: ConnectionOptions, env: Env, readFile: ReadFile): Tls | 
     if (content === undefined) throw new CliError(`There is no file ${path} (${name} of the connection).`);
     return [[name, content] as const];
   });
-  if (contents.length === 0 && !options.isInsecure) return undefined;
-  return { ...Object.fromEntries(contents), ...(options.isInsecure ? { rejectUnauthorized: false } : {}) };
+  const isInsecure = options['insecure'] === true;
+  if (contents.length === 0 && !isInsecure) return undefined;
+  return { ...Object.fromEntries(contents), ...(isInsecure ? { rejectUnauthorized: false } : {}) };
 }
 
-const AUTH_TYPES = ['none', 'http_basic'];
+type Login = 'none' | 'http_basic' | 'token' | 'password' | 'application_credential';
+/** What the clients of OpenStack call the ways to log in. */
+const AUTH_TYPES: Readonly<Record<string, Login>> = {
+  none: 'none',
+  http_basic: 'http_basic',
+  token: 'token',
+  admin_token: 'token',
+  token_endpoint: 'token',
+  v3token: 'token',
+  password: 'password',
+  v3password: 'password',
+  v3applicationcredential: 'application_credential',
+};
+
+/** How to log in: as the first source says that says anything of it, else by what there is. */
+function loginOf(sources: readonly Found[], { authUrl, username }: Settings): Login {
+  for (const { settings } of sources) {
+    const { authType, token } = settings;
+    if (authType !== undefined) {
+      if (Object.hasOwn(AUTH_TYPES, authType)) return AUTH_TYPES[authType]!;
+      throw usageError(
+        `The authentication type ${authType} is not known; it is one of: ${Object.keys(AUTH_TYPES).join(', ')}.`,
+      );
+    }
+    if (token !== undefined) return 'token';
+  }
+  if (username === undefined) return 'none';
+  return authUrl === undefined ? 'http_basic' : 'password';
+}
+
+function checkUrl(url: string, source: string): void {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw usageError(`${url} (from ${source}) is not a URL of http or https.`);
+}
+
+/** What Keystone is to be told. @throws CliError when something is missing. */
+function keystoneOf(login: Login, settings: Settings, source: string): KeystoneLogin {
+  const { authUrl } = settings;
+  if (authUrl === undefined)
+    throw new CliError('It is not known where Keystone is.', { hint: 'Give --os-auth-url URL or OS_AUTH_URL.' });
+  checkUrl(authUrl, source);
+  const isPassword = login === 'password';
+  const needed: readonly Setting[] = isPassword
+    ? ['password']
+    : ['applicationCredentialId', 'applicationCredentialSecret'];
+  const missing = needed.filter((setting) => settings[setting] === undefined);
+  if (isPassword && settings.username === undefined && settings.userId === undefined) missing.push('username');
+  if (missing.length > 0)
+    throw new CliError(`To log in to Keystone, these are missing: ${missing.join(', ')}.`, {
+      hint: 'They are options --os-... or variables OS_...; see: baremetal man',
+    });
+  return {
+    ...settings,
+    url: authUrl.replace(/\/+(v3)?\/*$/, ''),
+    method: isPassword ? 'password' : 'application_credential',
+  };
+}
 
 /**
  * The connection that flags, environment, clouds.yaml and profile tell. A source that names an endpoint brings its own
@@ -138,54 +180,46 @@ const AUTH_TYPES = ['none', 'http_basic'];
  * @throws CliError when no source names an endpoint, or a source cannot be read.
  */
 export function findConnection(options: ConnectionOptions, env: Env, readFile: ReadFile): Connection {
-  const flags: Found = {
-    endpoint: filled(options.osEndpoint) ?? filled(options.osEndpointOverride),
-    authType: filled(options.osAuthType) ?? filled(options.osAuthPlugin),
-    username: filled(options.osUsername),
-    password: filled(options.osPassword),
-    apiVersion: filled(options.osBaremetalApiVersion),
-    source: '--os-endpoint',
-  };
-  const variables: Found = {
-    endpoint: filled(env['OS_ENDPOINT']) ?? filled(env['OS_ENDPOINT_OVERRIDE']),
-    authType: filled(env['OS_AUTH_TYPE']),
-    username: filled(env['OS_USERNAME']),
-    password: filled(env['OS_PASSWORD']),
-    apiVersion: filled(env['OS_BAREMETAL_API_VERSION']),
-    source: 'OS_ENDPOINT',
-  };
-  const sources: Found[] = [flags, variables];
-  const cloudName = filled(options.osCloud) ?? filled(env['OS_CLOUD']);
+  const sources: Found[] = [
+    { settings: settingsFrom('options', (name) => text(options[name])), source: '--os-endpoint' },
+    { settings: settingsFrom('variables', (name) => env[name]), source: 'OS_ENDPOINT' },
+  ];
+  const cloudName = filled(text(options['osCloud'])) ?? filled(env['OS_CLOUD']);
   if (cloudName !== undefined) sources.push(cloud(cloudName, env, readFile));
-  if (!sources.some((s) => s.endpoint !== undefined)) {
+  const tells = ({ settings }: Found) => settings.endpoint !== undefined || settings.authUrl !== undefined;
+  if (!sources.some(tells)) {
     const found = profile(env, readFile);
     if (found) sources.push(found);
   }
-  const at = sources.findIndex((s) => s.endpoint !== undefined);
+  const at = sources.findIndex(tells);
   if (at < 0)
     throw new CliError('It is not known where the service is.', {
       hint: `Start it with: bessemer up (it writes ${profilePath(env)}), or give --os-endpoint URL or OS_ENDPOINT.`,
     });
+  // An earlier source replaces what a later one says.
   const heard = sources.slice(0, at + 1);
-  const first = (field: 'authType' | 'username' | 'password' | 'apiVersion') =>
-    heard.map((s) => s[field]).find((v) => v !== undefined);
-  const authType = first('authType');
-  if (authType !== undefined && !AUTH_TYPES.includes(authType))
-    throw usageError(`The authentication type ${authType} is not known; it is one of: ${AUTH_TYPES.join(', ')}.`);
-  const hasLogin = authType === 'http_basic' || (authType === undefined && first('username') !== undefined);
-  const { endpoint, source } = sources[at]!;
-  if (!URL.canParse(endpoint!) || !/^https?:$/.test(new URL(endpoint!).protocol))
-    throw usageError(`${endpoint} (from ${source}) is not a URL of http or https.`);
-  const apiVersion = first('apiVersion') ?? 'latest';
+  const settings: Settings = Object.assign({}, ...heard.toReversed().map((s) => s.settings));
+  const { source } = sources[at]!;
+  const { endpoint, apiVersion = 'latest', username, password, token } = settings;
+  const login = loginOf(heard, settings);
+  if (endpoint !== undefined) checkUrl(endpoint, source);
   if (!/^(latest|1|1\.\d{1,4})$/.test(apiVersion))
     throw usageError(`${apiVersion} is not a version of the API; give 1.N or latest.`);
+  const isKeystone = login === 'password' || login === 'application_credential';
+  if (endpoint === undefined && !isKeystone)
+    throw new CliError('It is not known where the service is.', { hint: 'Give --os-endpoint URL or OS_ENDPOINT.' });
+  if (login === 'token' && token === undefined)
+    throw new CliError('The token is missing.', { hint: 'Give --os-token TOKEN or OS_TOKEN.' });
   const tls = tlsOf(options, env, readFile);
+  const isBasic = login === 'http_basic';
   return {
-    ...(tls ? { tls } : {}),
-    endpoint: endpoint!.replace(/\/+(v1)?\/*$/, ''),
-    source,
-    username: hasLogin ? first('username') : undefined,
-    password: hasLogin ? first('password') : undefined,
+    endpoint: (endpoint ?? '').replace(/\/+(v1)?\/*$/, ''),
+    source: isKeystone && endpoint === undefined ? 'the catalog of Keystone' : source,
+    username: isBasic ? username : undefined,
+    password: isBasic ? password : undefined,
     apiVersion,
+    ...(login === 'token' ? { token: token! } : {}),
+    ...(isKeystone ? { keystone: keystoneOf(login, settings, source) } : {}),
+    ...(tls ? { tls } : {}),
   };
 }

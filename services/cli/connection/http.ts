@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 
 export interface RequestOptions {
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
@@ -20,7 +21,7 @@ export interface Api {
   /** Opens a stream; resolves once the service has accepted it. */
   stream(
     path: string,
-    options: RequestOptions & { headers?: Record<string, string>; signal: AbortSignal; idleMs: number },
+    options: RequestOptions & { signal: AbortSignal; idleMs: number },
   ): Promise<AsyncIterable<string>>;
 }
 
@@ -32,7 +33,7 @@ const IDLE_MS = 120_000;
 function hintFor(status: number, message: string, path: string): string | undefined {
   const node = decodeURIComponent(/^\/v1\/nodes\/([^/?]+)/.exec(path)?.[1] ?? 'NODE');
   if (status === 401)
-    return 'Check --os-auth-type http_basic with --os-username and --os-password (or OS_USERNAME, OS_PASSWORD); `bessemer up` tells where it wrote its profile.';
+    return 'Check --os-auth-type http_basic with --os-username and --os-password (or OS_USERNAME, OS_PASSWORD), or --os-token; `bessemer up` tells where it wrote its profile.';
   if (status === 403) return "This user may not do that; ask with an administrator's credential.";
   if (status === 404 && message.startsWith('Node ')) return 'See what there is: baremetal node list';
   if (status === 409 && /locked/.test(message)) return `See what works on it: baremetal node why ${node}`;
@@ -84,6 +85,8 @@ export interface ApiDeps {
   readonly clock: Clock;
   readonly retries: number;
   readonly retryIntervalMs: number;
+  /** A text that nobody else makes. */
+  readonly newKey: () => string;
   /** A request that gets no answer at all for this long has failed; 2 minutes when missing. */
   readonly idleMs?: number;
   /** Called with one line per request and answer; never with a secret. */
@@ -121,7 +124,7 @@ export function createApi(deps: ApiDeps): Api {
   async function open(
     method: string,
     path: string,
-    options: RequestOptions & { headers?: Record<string, string>; signal?: AbortSignal; idleMs?: number },
+    options: RequestOptions & { signal?: AbortSignal; idleMs?: number },
   ): Promise<IncomingMessage> {
     const url = urlOf(path, options.query);
     // Not `import`: that would evaluate every export of the module, and with them a whole second HTTP client.
@@ -139,6 +142,7 @@ export function createApi(deps: ApiDeps): Api {
         : {
             Authorization: `Basic ${Buffer.from(`${connection.username}:${connection.password ?? ''}`).toString('base64')}`,
           }),
+      ...(connection.token === undefined ? {} : { 'X-Auth-Token': connection.token }),
       ...options.headers,
     };
     debug?.(`> ${method} ${url.href}${body === undefined ? '' : ` ${masked(options.body)}`}`);
@@ -209,7 +213,10 @@ export function createApi(deps: ApiDeps): Api {
       ? error.status === 503 || (error.status === 409 && /locked|retry/i.test(error.message))
       : error instanceof ConnectionError && (error.cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOTFOUND';
 
-  async function request(method: string, path: string, options?: RequestOptions): Promise<Value> {
+  async function request(method: string, path: string, given: RequestOptions = {}): Promise<Value> {
+    // What is asked again after an answer was lost must not be done twice.
+    const options: RequestOptions =
+      method === 'POST' ? { ...given, headers: { ...given.headers, 'Idempotency-Key': deps.newKey() } } : given;
     for (let attempt = 0; ; attempt++) {
       try {
         return await once(method, path, options);

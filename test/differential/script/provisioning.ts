@@ -1,0 +1,172 @@
+import type { Side } from '../side.ts';
+
+/** Puts a provision target and compares the states that the node comes to rest in. */
+async function act(s: Side, name: string, body: unknown): Promise<void> {
+  await s.send('PUT', `/v1/nodes/${s.id(name)}/states/provision`, body);
+  await s.rest(name);
+}
+
+export async function power(s: Side): Promise<void> {
+  await s.node('n');
+  const put = async (body: unknown) => {
+    await s.send('PUT', `/v1/nodes/${s.id('n')}/states/power`, body);
+    await s.rest('n');
+  };
+  for (const target of [
+    'power on',
+    'power off',
+    'rebooting',
+    'soft rebooting',
+    'soft power off',
+    'nosuch',
+    '',
+    null,
+    7,
+  ])
+    await put({ target });
+  await put({ target: 'power on', timeout: 5 });
+  await put({ target: 'power off', timeout: 0 });
+  await put({ target: 'power off', timeout: -1 });
+  await put({ target: 'power off', timeout: 'x' });
+  await put({});
+  await put(undefined);
+  await put({ target: 'power on', nosuch: 1 });
+  await s.send('PUT', '/v1/nodes/nosuch/states/power', { target: 'power on' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}/states`);
+  await s.send('POST', `/v1/nodes/${s.id('n')}/states/power`, {});
+  await s.bring('n', 'active');
+  await put({ target: 'power off' });
+  await put({ target: 'rebooting' });
+}
+
+export async function provisioning(s: Side): Promise<void> {
+  await s.node('n');
+  // What each state refuses.
+  const targets = [
+    'active',
+    'deleted',
+    'rebuild',
+    'provide',
+    'inspect',
+    'abort',
+    'adopt',
+    'rescue',
+    'unrescue',
+    'clean',
+    'deploy',
+    'undeploy',
+    'service',
+    'unhold',
+    'nosuch',
+    '',
+    null,
+  ];
+  for (const target of targets) await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
+  await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, {});
+  await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`);
+  await s.send('PUT', '/v1/nodes/nosuch/states/provision', { target: 'manage' });
+  await act(s, 'n', { target: 'manage' });
+  for (const target of ['manage', 'active', 'deleted', 'rebuild', 'abort', 'unrescue', 'clean', 'rescue'])
+    await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
+  await act(s, 'n', { target: 'inspect' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  await act(s, 'n', { target: 'provide' });
+  for (const target of ['provide', 'deleted', 'rebuild', 'inspect', 'abort', 'adopt'])
+    await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
+  await act(s, 'n', { target: 'manage' });
+  await act(s, 'n', { target: 'adopt' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  // In maintenance nothing is begun.
+  await s.node('m');
+  await s.bring('m', 'available');
+  await s.prepare('PUT', `/v1/nodes/${s.id('m')}/maintenance`, { reason: 'fan' });
+  await act(s, 'm', { target: 'active' });
+  await act(s, 'm', { target: 'manage' });
+  await act(s, 'm', { target: 'provide' });
+  await s.prepare('DELETE', `/v1/nodes/${s.id('m')}/maintenance`);
+  // Retired nodes.
+  await s.node('old', { retired: true, retired_reason: 'old' });
+  await act(s, 'old', { target: 'manage' });
+  await act(s, 'old', { target: 'provide' });
+  // Without interfaces.
+  await s.node('none', { inspect_interface: 'no-inspect', rescue_interface: 'no-rescue' });
+  await act(s, 'none', { target: 'manage' });
+  await act(s, 'none', { target: 'inspect' });
+}
+
+export async function cleaning(s: Side): Promise<void> {
+  await s.node('n');
+  await s.bring('n', 'manageable');
+  const clean = (clean_steps: unknown, more: object = {}) => act(s, 'n', { target: 'clean', clean_steps, ...more });
+  await clean([{ interface: 'deploy', step: 'erase_devices' }]);
+  await clean([{ interface: 'raid', step: 'create_configuration' }]);
+  await clean([{ interface: 'bios', step: 'apply_configuration', args: { settings: [{ name: 'a', value: 'b' }] } }]);
+  await s.send('GET', `/v1/nodes/${s.id('n')}/bios`);
+  await clean([{ interface: 'bios', step: 'factory_reset' }]);
+  await clean([{ interface: 'nosuch', step: 'x' }]);
+  await clean([{ interface: 'deploy', step: 'nosuch' }]);
+  await s.rest('n');
+  await act(s, 'n', { target: 'manage' });
+  await clean([{ step: 'x' }]);
+  await clean([{ interface: 'deploy' }]);
+  await clean([{ interface: 'deploy', step: 'x', nosuch: 1 }]);
+  await clean([{ interface: 'deploy', step: 'x', args: [] }]);
+  await clean([]);
+  await clean('x');
+  await clean({});
+  await clean([{ interface: 'raid', step: 'delete_configuration' }], { disable_ramdisk: true });
+  await act(s, 'n', { target: 'manage' });
+  await act(s, 'n', { target: 'provide', clean_steps: [{ interface: 'deploy', step: 'erase_devices' }] });
+  await act(s, 'n', { target: 'provide' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+}
+
+export async function deployment(s: Side): Promise<void> {
+  await s.node('n', { instance_info: { image_source: 'file:///x' } });
+  await s.bring('n', 'available');
+  await act(s, 'n', { target: 'active', configdrive: 7 });
+  await act(s, 'n', { target: 'active', deploy_steps: [{ interface: 'nosuch', step: 'x', args: {}, priority: 50 }] });
+  await act(s, 'n', { target: 'active', deploy_steps: 'x' });
+  await act(s, 'n', { target: 'active', rescue_password: 'x' });
+  await act(s, 'n', { target: 'active', clean_steps: [] });
+  await act(s, 'n', { target: 'active', configdrive: 'H4sIAAAAAAAAA' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  for (const target of ['active', 'provide', 'manage', 'inspect', 'adopt', 'clean', 'abort', 'unrescue'])
+    await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
+  await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: true }]);
+  await act(s, 'n', { target: 'deleted' });
+  await act(s, 'n', { target: 'rebuild' });
+  await s.send('DELETE', `/v1/nodes/${s.id('n')}`);
+  await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: false }]);
+  await act(s, 'n', { target: 'rebuild' });
+  await act(s, 'n', { target: 'rebuild', configdrive: { meta_data: { a: 1 } } });
+  await act(s, 'n', { target: 'deleted' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  await act(s, 'n', { target: 'deploy' });
+  await act(s, 'n', { target: 'undeploy' });
+  // A node that belongs to an instance.
+  await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/instance_uuid', value: s.id('instance') }]);
+  await act(s, 'n', {
+    target: 'active',
+    deploy_steps: [{ interface: 'deploy', step: 'deploy', args: {}, priority: 50 }],
+  });
+  await act(s, 'n', { target: 'deleted' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+}
+
+export async function rescue(s: Side): Promise<void> {
+  await s.node('n');
+  await s.bring('n', 'active');
+  await act(s, 'n', { target: 'rescue' });
+  await act(s, 'n', { target: 'rescue', rescue_password: '' });
+  await act(s, 'n', { target: 'rescue', rescue_password: 7 });
+  await act(s, 'n', { target: 'rescue', rescue_password: 'secret' });
+  await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  for (const target of ['active', 'rebuild', 'manage', 'abort'])
+    await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
+  await act(s, 'n', { target: 'unrescue' });
+  await act(s, 'n', { target: 'deleted' });
+  await s.node('none', { rescue_interface: 'no-rescue' });
+  await s.bring('none', 'active');
+  await act(s, 'none', { target: 'rescue', rescue_password: 'secret' });
+}
