@@ -66,6 +66,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     const events: Array<Effects['events'][number]> = [];
     let nodePatch: NodePatch = {};
     let inventory: Effects['inventory'];
+    const documents: Array<NonNullable<Effects['documents']>[number]> = [];
     let seen = node;
     const task: StepTask = {
       /** With what this call has changed of it. */
@@ -119,6 +120,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       storeInventory: (found) => {
         inventory = found;
       },
+      changeDocument: (kind, change) => void documents.push({ kind, change }),
       job: (start) => jobs.ensure(run.id, attempt.id, start),
       async seenSince(types, sinceMs) {
         const [last] = await db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
@@ -127,7 +129,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     };
     return {
       task,
-      effects: () => ({ notes, events, nodePatch, ...(inventory ? { inventory } : {}) }),
+      effects: () => ({ notes, events, nodePatch, documents, ...(inventory ? { inventory } : {}) }),
       note: (patch) => void Object.assign(notes, patch),
     };
   }

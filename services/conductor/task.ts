@@ -19,8 +19,9 @@ import type {
   WaitingFor,
 } from '@bessemer/core';
 import { nextState } from '@bessemer/core';
-import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
+import type { Db, NodeDocumentKind, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
+import type { DocumentChange } from './drivers/interfaces.ts';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { forgetInstance } from './instance.ts';
 import { reserveNode } from './lease.ts';
@@ -38,6 +39,7 @@ export interface Effects {
   readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
+  readonly documents?: ReadonlyArray<{ readonly kind: NodeDocumentKind; readonly change: DocumentChange }>;
 }
 
 /** One attempt of a step and what came of it. */
@@ -294,7 +296,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     mergeNotes(held, effects.notes);
     patchNode(held, effects.nodePatch);
     append(held, ...effects.events);
-    if (effects.inventory) await held.tx.nodes.setInventory(held.node.uuid, effects.inventory);
+    const { tx, node } = held;
+    if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    for (const { kind, change } of effects.documents ?? [])
+      await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
     switch (outcome.kind) {
       case 'done': {

@@ -142,6 +142,17 @@ describe('manual cleaning', () => {
     ]);
     expect(await rests(node)).toMatchObject({ raidConfig: raid, powerState: 'power on' });
   });
+  it('keeps the BIOS settings that it is told, until a reset', async () => {
+    const node = await manageable();
+    const settings = async () => (await world.db.read.nodes.getDocument(node.uuid, 'bios')) ?? {};
+    const apply = (...list: JsonObject[]) => step('bios.apply_configuration', { settings: list });
+    await clean(node, [apply({ name: 'a', value: '1' }, { name: 'b', value: '2' }), apply({ name: 'a', value: '3' })]);
+    await world.reaches(node.uuid, 'manageable');
+    await rests(node);
+    expect(await settings()).toMatchObject({ a: { value: '3' }, b: { value: '2', updated_at: null } });
+    await clean(node, [step('bios.factory_reset')]);
+    await world.until(async () => Object.keys(await settings()).length === 0);
+  });
   it('keeps the arguments of steps out of what is stored in the clear', async () => {
     const node = await manageable({ driverInfo: { fake_raid_delay: 5 } });
     await clean(node, [step('raid.create_configuration', { create_root_volume: 'hunter2' })]);
