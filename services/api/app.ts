@@ -48,6 +48,9 @@ const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
 
+/** So often it is looked whether who reads a stream is still logged in. */
+const LOOK_MS = 30_000;
+
 /** Builds the API. It starts nothing by itself. */
 export function createApi(options: ApiOptions): Api {
   const { log, random, clock } = options;
@@ -69,17 +72,30 @@ export function createApi(options: ApiOptions): Api {
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
 
-  /** Aborted when the client goes away, what it logged in with ends, or the service stops. */
-  function signalOf(response: ServerResponse, expiresAt: number | undefined): AbortSignal {
+  /** Aborted when the client goes away, what it logged in with holds no more, or the service stops. */
+  function signalOf(
+    response: ServerResponse,
+    stillIn: () => Promise<unknown>,
+    endsAt: number | undefined,
+  ): AbortSignal {
     const gone = new AbortController();
-    const leftMs = expiresAt === undefined ? Infinity : expiresAt - clock.nowMs();
-    // Longer than a timer takes is as good as never.
-    if (leftMs < 2 ** 31) {
-      const timer = clock.setTimer(Math.max(0, leftMs), () => gone.abort(), { background: true });
-      response.once('close', () => timer.cancel());
-    }
     if (response.closed) gone.abort();
     else response.once('close', () => gone.abort());
+    const look = () => {
+      // Not sooner than in a second: the database's clock, which judges, may be behind ours.
+      const leftMs = endsAt === undefined ? LOOK_MS : Math.max(1_000, endsAt - clock.nowMs());
+      const timer = clock.setTimer(Math.min(leftMs, LOOK_MS), () => void again(), { background: true });
+      gone.signal.addEventListener('abort', () => timer.cancel(), { once: true });
+    };
+    const again = async () => {
+      try {
+        await stillIn();
+      } catch (error) {
+        if (isServiceError(error, 'NOT_AUTHENTICATED')) gone.abort();
+      }
+      if (!gone.signal.aborted) look();
+    };
+    if (!gone.signal.aborted && options.authenticator.strategy !== 'noauth') look();
     return AbortSignal.any([gone.signal, stopping.signal]);
   }
 
@@ -105,13 +121,13 @@ export function createApi(options: ApiOptions): Api {
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
     const address = clientAddress(ctx.req.socket.remoteAddress, ctx.get('X-Forwarded-For'), options.trustedProxies);
-    const identity = operation.isPublic
-      ? NOBODY
-      : await options.authenticator.check({
-          authorization: ctx.get('Authorization') || undefined,
-          authToken: ctx.get('X-Auth-Token') || undefined,
-          address,
-        });
+    const logIn = () =>
+      options.authenticator.check({
+        authorization: ctx.get('Authorization') || undefined,
+        authToken: ctx.get('X-Auth-Token') || undefined,
+        address,
+      });
+    const identity = operation.isPublic ? NOBODY : await logIn();
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);
@@ -150,7 +166,7 @@ export function createApi(options: ApiOptions): Api {
         authorize: (asked) => authorize(asked, identity, db),
         // Streams alone look at it, and a signal for every request costs more than many a request.
         get signal() {
-          return (signal ??= signalOf(ctx.res, identity.expiresAt));
+          return (signal ??= signalOf(ctx.res, operation.isPublic ? async () => {} : logIn, identity.expiresAt));
         },
       },
       audit?.services ?? scoped,
