@@ -176,7 +176,7 @@ describe('manual cleaning', () => {
       'unexpected arguments: x',
     ],
     ['a missing argument', [step('firmware.update')], false, 'is missing these required arguments: settings'],
-    ['no steps', [], false, 'clean_steps must name at least one step'],
+    ['no steps', [], false, '"clean_steps" is required when setting target provision state to clean'],
     ['a step of the ramdisk without one', [step('bios.factory_reset')], true, 'requires booting a ramdisk'],
   ])('refuses %s before anything is changed', async (_, steps, disableRamdisk, words) => {
     const node = await manageable();
