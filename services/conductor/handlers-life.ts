@@ -136,7 +136,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         if (!nextState(node.provisionState, 'abort', null).ok) throw wrongState('abort', node);
         const run = await tx.runs.current(node.uuid);
         const step = run?.state === 'queued' ? undefined : run && stepOf(run);
-        if (run && step?.source === 'driver' && !step.abortable) {
+        if (run && step?.source && !step.abortable) {
           // It is in the middle of something: the abort comes when the step has ended.
           await tx.runs.update(run.id, run.fence, { notes: { ...run.notes, abortAfter: true } });
           return run.id;

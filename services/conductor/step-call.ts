@@ -23,6 +23,8 @@ export interface StepCallOptions {
   readonly handlers: Readonly<Record<ConductorStepName, StepHandler>>;
   readonly ssh: SshProbe;
   readonly configurer: Configurer;
+  /** Does a step on the child nodes of the task's node. */
+  readonly onChildren: (task: StepTask) => Promise<StepOutcome>;
 }
 
 export interface Call {
@@ -139,6 +141,8 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     if (step.source === 'driver') {
       const implementation = options.drivers.get(node, step.interface);
       if (implementation.runStep) return { run: (task) => implementation.runStep!(task) };
+    } else if (step.source === 'children') {
+      return { run: options.onChildren };
     } else if (isConductorStep(step.step)) {
       const handler = options.handlers[step.step];
       return { run: (task) => handler.run(task), look: handler.lookAtWorld?.bind(handler) };

@@ -267,7 +267,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   async function failHeld(held: Held, error: string, isAborted = false): Promise<void> {
     const flow = flowOf(held.run.verb);
     const step = stepOf(held.run);
-    const isInStep = step !== undefined && (step.inBand || step.source === 'driver');
+    const isInStep = step !== undefined && (step.inBand || step.source !== undefined);
     const failure = isAborted ? undefined : { error, isInStep };
     const wasTrusted = !held.node.maintenance;
     patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
@@ -322,7 +322,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         if (outcome.isHold) {
           await toRest(held, 'hold');
           update(held, { deadline: clock.nowMs() + HOLD_MS });
-        } else if (step.abortable || step.source === 'driver') await toRest(held);
+        } else if (step.abortable || step.source) await toRest(held);
         wait(held, outcome.for);
         return 'waiting';
       case 'retry':

@@ -7,11 +7,12 @@ let world: World;
 let act: Verbs['act'];
 let clean: Verbs['clean'];
 let inspect: Verbs['inspect'];
+let change: Verbs['change'];
 let manageable: Verbs['manageable'];
 let stepsOf: Verbs['stepsOf'];
 let rests: Verbs['rests'];
 beforeEach(async () => {
-  ({ world, act, clean, inspect, manageable, stepsOf, rests } = await createVerbs());
+  ({ world, act, clean, inspect, change, manageable, stepsOf, rests } = await createVerbs());
 });
 afterEach(() => world.close());
 
@@ -224,5 +225,48 @@ describe('manual cleaning', () => {
     const begun = world.clock.nowMs();
     await world.reaches(node.uuid, 'manageable');
     expect(world.clock.nowMs() - begun).toBe(30_000);
+  });
+});
+
+describe('steps on child nodes', () => {
+  const onChildren = (id: string, more: JsonObject = {}): JsonObject => ({
+    ...step(id, id.startsWith('bios') ? { settings: [{ name: 'a', value: '1' }] } : {}),
+    execute_on_child_nodes: true,
+    ...more,
+  });
+  it('are done on all of them, or on those that are named, and never on the parent', async () => {
+    const parent = await manageable();
+    const child = await manageable({ parentNode: parent.uuid, driverInfo: { fake_power_delay_ms: 3_000 } });
+    const other = await manageable({ parentNode: parent.uuid });
+    await clean(parent, [
+      onChildren('power.power_on'),
+      onChildren('power.reboot', { limit_child_node_execution: [child.uuid] }),
+      onChildren('bios.apply_configuration', { limit_child_node_execution: [other.uuid] }),
+    ]);
+    await world.reaches(parent.uuid, 'clean wait');
+    expect((await world.run(parent.uuid)).waitingFor).toMatchObject({
+      what: 'power',
+      from: `child node ${child.uuid}`,
+    });
+    await world.reaches(parent.uuid, 'manageable');
+    expect((await rests(parent)).powerState).toBe('power off');
+    for (const node of [child, other]) expect((await rests(node)).powerState).toBe('power on');
+    expect(await world.db.read.nodes.getDocument(other.uuid, 'bios')).toMatchObject({ a: { value: '1' } });
+    expect(await world.db.read.nodes.getDocument(child.uuid, 'bios')).toBeNull();
+  });
+  it('fail with the name of the child', async () => {
+    const parent = await manageable();
+    const child = await manageable({ parentNode: parent.uuid });
+    await clean(parent, [onChildren('raid.nosuch')]);
+    await world.reaches(parent.uuid, 'clean failed');
+    expect((await rests(parent)).lastError).toBe(
+      `Step nosuch failed on child node ${child.uuid}: node does not support this step: raid.nosuch`,
+    );
+    await act(parent, 'manage');
+    await change(parent, { maintenance: false });
+    const stranger = await manageable();
+    await clean(parent, [onChildren('power.power_on', { limit_child_node_execution: [stranger.uuid] })]);
+    await world.reaches(parent.uuid, 'clean failed');
+    expect((await rests(parent)).lastError).toContain(`no children of this one: ${stranger.uuid}`);
   });
 });
