@@ -31,7 +31,7 @@ import {
 import { nextText } from '../views/links.ts';
 import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
-import { createNodeWriter } from '../views/node-rows.ts';
+import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, nodePatchFrom } from './node-input.ts';
 import { patchConsequences } from './node-patch-rules.ts';
 
@@ -160,11 +160,30 @@ export const listNodesDetail: Handler = (request, services) => listReply(request
 export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
 
+const KEPT_WRITERS = 100;
+/** Writers of full views, as long as the conductors are the same. */
+const fullWriters = new WeakMap<Conductors, Map<string, NodeWriter>>();
+
+function fullWriter(minor: number, base: string, conductors: Conductors): NodeWriter {
+  let writers = fullWriters.get(conductors);
+  if (!writers) fullWriters.set(conductors, (writers = new Map()));
+  const key = `${minor} ${base}`;
+  let found = writers.get(key);
+  if (!found) {
+    if (writers.size >= KEPT_WRITERS) writers.clear();
+    writers.set(key, (found = createNodeWriter(fullFields(minor), { isFull: true, minor, base, conductors })));
+  }
+  return found;
+}
+
 export const getNode: Handler = async (request, services) => {
   const isFull = !request.query.has('fields');
   const { minor, base } = request;
   const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
-  const writer = createNodeWriter(fields, { isFull, minor, base, conductors: await readConductors(services) });
+  const conductors = await readConductors(services);
+  const writer = isFull
+    ? fullWriter(minor, base, conductors)
+    : createNodeWriter(fields, { isFull, minor, base, conductors });
   return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
 };
 
