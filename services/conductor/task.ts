@@ -19,8 +19,9 @@ import type {
   WaitingFor,
 } from '@bessemer/core';
 import { nextState } from '@bessemer/core';
-import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
+import type { Db, NodeDocumentKind, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
+import type { DocumentChange } from './drivers/interfaces.ts';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { followRules } from './inspection/apply.ts';
 import { forgetInstance } from './instance.ts';
@@ -39,6 +40,7 @@ export interface Effects {
   readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
+  readonly documents?: ReadonlyArray<{ readonly kind: NodeDocumentKind; readonly change: DocumentChange }>;
 }
 
 /** One attempt of a step and what came of it. */
@@ -275,7 +277,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   async function failHeld(held: Held, error: string, isAborted = false): Promise<void> {
     const flow = flowOf(held.run.verb);
     const step = stepOf(held.run);
-    const isInStep = step !== undefined && (step.inBand || step.source === 'driver');
+    const isInStep = step !== undefined && (step.inBand || step.source !== undefined);
     const failure = isAborted ? undefined : { error, isInStep };
     const wasTrusted = !held.node.maintenance;
     patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
@@ -304,7 +306,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     mergeNotes(held, effects.notes);
     patchNode(held, effects.nodePatch);
     append(held, ...effects.events);
-    if (effects.inventory) await held.tx.nodes.setInventory(held.node.uuid, effects.inventory);
+    const { tx, node } = held;
+    if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    for (const { kind, change } of effects.documents ?? [])
+      await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
     switch (outcome.kind) {
       case 'done': {
@@ -327,7 +332,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         if (outcome.isHold) {
           await toRest(held, 'hold');
           update(held, { deadline: clock.nowMs() + HOLD_MS });
-        } else if (step.abortable || step.source === 'driver') await toRest(held);
+        } else if (step.abortable || step.source) await toRest(held);
         wait(held, outcome.for);
         return 'waiting';
       case 'retry':
