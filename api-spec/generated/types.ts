@@ -5728,7 +5728,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5813,7 +5813,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5837,7 +5837,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5922,7 +5922,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;

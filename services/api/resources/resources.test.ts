@@ -293,6 +293,9 @@ describe('volumes', () => {
       'targets',
     ]);
     expect((await api.request('GET', '/v1/nodes/nosuch/volume')).status).toBe(404);
+    // Volumes had `detail` from their first version on, older than that of the other collections.
+    const detailed = await api.request('GET', '/v1/volume/targets?detail=True', { version: 32 });
+    expect(detailed.json['targets']).toMatchObject([{ uuid: target['uuid'], properties: { lun: 2 } }]);
   });
 });
 
@@ -417,9 +420,13 @@ describe('allocations', () => {
       return [reply.status, reply.fault];
     };
     expect(await refused({})).toEqual([400, 'The resource_class field is mandatory when not backfilling']);
-    expect(await refused({ resource_class: 'x', candidate_nodes: ['nosuch'] })).toEqual([
+    expect(await refused({ resource_class: 'x', candidate_nodes: ['nosuch', NODE, 'neither'] })).toEqual([
       400,
-      'Node nosuch could not be found.',
+      'Nodes cannot be found: nosuch, neither',
+    ]);
+    expect(await refused({ resource_class: 'x'.repeat(81) })).toEqual([
+      400,
+      'Schema error for allocation: resource_class is too long: it may have 80 characters at most',
     ]);
     expect(await refused({ node: NODE, traits: ['CUSTOM_A'] })).toEqual([400, expect.stringContaining('traits')]);
     expect((await refused({ node: NODE }, 57))[0]).toBe(406);
