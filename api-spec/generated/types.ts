@@ -2085,7 +2085,7 @@ export interface components {
         };
         RuleAction: {
             /** @enum {string} */
-            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
+            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "log" | "fail";
             args: unknown[] | Record<string, never>;
             loop?: unknown[] | Record<string, never>;
         };
@@ -5728,7 +5728,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5813,7 +5813,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5837,7 +5837,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5922,7 +5922,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;

@@ -1,7 +1,7 @@
 /** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
+import { type Identity, isServiceError } from '@bessemer/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -11,6 +11,7 @@ import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
+import { routeError, tooOld } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -117,10 +118,10 @@ export function createApi(options: ApiOptions): Api {
     ctx.set(VERSION_HEADERS.version, `1.${minor}`);
     if (minor >= 107) ctx.set('X-OpenStack-Request-Id', requestId);
     const match = matchOperation(ctx.method, path);
-    if (match.kind === 'none') throw new ServiceError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
       ctx.set('Allow', match.allowed.join(', '));
-      throw new ServiceError(
+      throw routeError(
         'METHOD_NOT_ALLOWED',
         `${ctx.method} is not possible here; allowed: ${match.allowed.join(', ')}.`,
       );
@@ -139,11 +140,7 @@ export function createApi(options: ApiOptions): Api {
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);
-    if (minor < operation.since)
-      throw new ServiceError(
-        'NOT_FOUND',
-        `Not Found: ${operation.operationId} needs API version 1.${operation.since} or newer.`,
-      );
+    if (minor < operation.since) throw tooOld(operation);
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);

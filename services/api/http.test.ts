@@ -53,14 +53,27 @@ describe('microversions', () => {
 
 describe('the envelope', () => {
   it('is JSON text inside JSON, with a request id beside it', async () => {
-    const missing = await api.request('GET', '/v2');
+    const missing = await api.request('GET', '/v1/nodes/nosuch');
     expect(missing.status).toBe(404);
     expect(JSON.parse(String(missing.json['error_message']))).toEqual({
       faultcode: 'Client',
-      faultstring: 'There is nothing at /v2.',
+      faultstring: 'Node nosuch could not be found.',
       debuginfo: null,
     });
     expect(missing.headers.get('openstack-request-id')).toMatch(/^req-[0-9a-f-]{36}$/);
+  });
+
+  it('has the form of the web framework where no controller is found, and for versions', async () => {
+    const inner = async (path: string, version?: string) =>
+      JSON.parse(String((await api.request('GET', path, version ? { version } : {})).json['error_message']));
+    expect(await inner('/v2')).toEqual({ code: 404, title: 'Not Found', description: 'There is nothing at /v2.' });
+    expect(await inner('/v1/nodes/n/history', '1.77')).toMatchObject({ code: 404, title: 'Not Found' });
+    expect(await inner('/v1/nodes', '1.999')).toEqual({
+      code: 406,
+      title: 'Not Acceptable',
+      description:
+        'Version 1.999 was requested but the minor version is not supported by this service. The supported version range is: [1.1, 1.115].',
+    });
   });
 
   it('says which methods are possible', async () => {

@@ -52,7 +52,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
 
   async function compare(node: Node): Promise<void> {
     const task = { node, ports: [], log, checkMayOrder: () => session.checkMayOrder() };
-    let state: PowerState;
+    let state: PowerState | null;
     try {
       const power = drivers.get(node, 'power');
       power.validate(task);
@@ -94,7 +94,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
   }
 
   /** Orders the stored state again; whether it helped is seen in the next round. */
-  async function bringBack(node: Node, actual: PowerState): Promise<void> {
+  async function bringBack(node: Node, actual: PowerState | null): Promise<void> {
     const target = node.powerState === 'power off' ? 'power off' : 'power on';
     const message = `node state '${actual}' does not match expected state '${node.powerState}'`;
     if ((failures.get(node.uuid) ?? 0) >= config.power_sync_max_retries) return failure(node, message, actual);

@@ -23,6 +23,7 @@ import type { Db, NodeDocumentKind, NodePatch, Repositories, RunPatch } from '@b
 import type { Clock, Random } from '@bessemer/ports';
 import type { DocumentChange } from './drivers/interfaces.ts';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
+import { followRules } from './inspection/apply.ts';
 import { forgetInstance } from './instance.ts';
 import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
@@ -243,6 +244,15 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   }
   async function end(held: Held): Promise<'ended'> {
     await toWork(held);
+    if (held.run.verb === 'inspect') {
+      const { nodePatch, notes, failure } = await followRules(held.tx, held.node);
+      append(held, ...notes);
+      if (failure !== null) {
+        await failHeld(held, failure);
+        return 'ended';
+      }
+      patchNode(held, nodePatch);
+    }
     const flow = flowOf(held.run.verb);
     const event = flow.end(held.node);
     showStep(held, null);

@@ -24,7 +24,7 @@ export const EXPLAINED: readonly Explanation[] = [
     fits: (d) =>
       (d.at === 'header x-openstack-ironic-api-maximum-version' && d.ironic === '1.82' && d.ours === '1.115') ||
       (d.at.endsWith('/version') && d.ironic === '"1.82"' && d.ours === '"1.115"') ||
-      (d.at.endsWith('/faultstring') && d.ironic.replace('[1.1, 1.82]', '[1.1, 1.115]') === d.ours),
+      d.ironic.replace('[1.1, 1.82]', '[1.1, 1.115]') === d.ours,
   },
   {
     id: 'internal-info',
@@ -74,5 +74,26 @@ export const EXPLAINED: readonly Explanation[] = [
     id: 'own-lock',
     why: 'Ironic locks a node to change it and shows that lock in the answer; Bessemer changes it in one transaction.',
     fits: (d) => d.method === 'PATCH' && d.at === '/reservation' && d.ironic === '"localhost"' && d.ours === 'null',
+  },
+  {
+    id: 'more-headers',
+    why: 'Bessemer sends the versions it knows and a request id with every answer, also where no controller was found.',
+    fits: (d) =>
+      (d.at.startsWith('header x-openstack-ironic-api-') && d.ironic === '(absent)') ||
+      (d.at === 'header has openstack-request-id' && d.ironic === 'false') ||
+      (d.at === 'header allow' && d.ironic === '(absent)'),
+  },
+  {
+    id: 'route-words',
+    why: 'Where Ironic says nothing but the status, Bessemer says what is not there or what version it needs.',
+    fits: (d) => d.at === '/error_message/description' && (d.ironic === '""' || d.ours.includes('needs API version')),
+  },
+  {
+    id: 'parameter-words',
+    why: 'Of a parameter that is too new Bessemer says which one it is.',
+    fits: (d) =>
+      d.at.endsWith('/faultstring') &&
+      d.ironic.startsWith('"Request not acceptable.') &&
+      d.ours.startsWith('"Request not acceptable.'),
   },
 ];

@@ -61,11 +61,13 @@ const allocations = createResource<Allocation, AllocationFilter>({
 
 async function candidates(idents: readonly Json[], services: ApiServices): Promise<string[]> {
   const uuids: string[] = [];
+  const missing: string[] = [];
   for (const ident of idents) {
     const node = await services.db.read.nodes.find(String(ident));
-    if (!node) throw new ServiceError('INVALID_PARAMETER', `Node ${String(ident)} could not be found.`);
-    uuids.push(node.uuid);
+    if (node) uuids.push(node.uuid);
+    else missing.push(String(ident));
   }
+  if (missing.length > 0) throw new ServiceError('INVALID_PARAMETER', `Nodes cannot be found: ${missing.join(', ')}`);
   return [...new Set(uuids)];
 }
 

@@ -85,6 +85,12 @@ function sentence(error: ErrorObject | undefined): string {
     return `${at === 'it' ? '' : `${at}: `}'${error.params['missingProperty']}' is a required property`;
   if (error.keyword === 'enum')
     return `${at} is not one of [${(error.params['allowedValues'] as unknown[]).map((v) => `'${String(v)}'`).join(', ')}]`;
+  const limit = error.params['limit'] as unknown;
+  // "is too long" and "is too short" are Ironic's words, which scripts look for.
+  if (error.keyword === 'maxLength') return `${at} is too long: it may have ${limit} characters at most`;
+  if (error.keyword === 'maxItems') return `${at} is too long: it may have ${limit} items at most`;
+  if (error.keyword === 'minLength') return `${at} is too short: it needs ${limit} characters at least`;
+  if (error.keyword === 'minItems') return `${at} is too short: it needs ${limit} items at least`;
   return `${at} ${error.message ?? 'is not valid'}`;
 }
 

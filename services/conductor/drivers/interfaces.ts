@@ -97,8 +97,8 @@ export interface DriverInterface {
  * @throws BMC_FAILURE with a sentence for people; `context.isTransient` says that a repeat may help.
  */
 export interface PowerInterface extends DriverInterface {
-  /** The state at this moment: `power on`, `power off`, or `error` when the BMC tells neither. */
-  getPowerState(task: DriverTask): Promise<PowerState>;
+  /** The state at this moment: `power on`, `power off`, `error` when the BMC tells neither; null where nobody can know. */
+  getPowerState(task: DriverTask): Promise<PowerState | null>;
   /** Orders it. `on` when on and `off` when off are no errors and change nothing; `soft power off` presses the ACPI button. Safe to repeat. */
   setPowerState(task: DriverTask, target: 'power on' | 'power off' | 'soft power off'): Promise<void>;
   /** Orders one hard reset of a node that is on; a node that is off is switched on. Never sent twice by itself. */

@@ -15,7 +15,7 @@ const REPEAT_ORDER_MS = 5_000;
 const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
 
 /** Notes the state that was read: on the node's row, and as an event when it changed. */
-export function noticePower(task: StepTask, state: PowerState, cause: string): void {
+export function noticePower(task: StepTask, state: PowerState | null, cause: string): void {
   if (state === task.node.powerState) return;
   task.patchNode({ powerState: state });
   task.emit('node.power_state', { from: task.node.powerState, to: state, cause });
