@@ -16,6 +16,7 @@ import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import {
   type ApiRequest,
   type ApiServices,
@@ -134,8 +135,7 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
   const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
   const sortKey = page.sortKey;
-  if (sortKey && (NODE_FIELD.get(sortKey)?.since ?? 1) > minor)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
   const writer = createNodeWriter(fields, {
@@ -169,12 +169,11 @@ export const getNode: Handler = async (request, services) => {
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
   for (const name of Object.keys(body))
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+    needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
-  const patch = await nodePatchFrom(body, services, 'create');
+  const patch = await nodePatchFrom(body, services.db.read, 'create');
   const conductors = await readConductors(services);
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
@@ -228,9 +227,7 @@ export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
   const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  for (const name of touched)
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  for (const name of touched) needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const writable = NODE_FIELDS.filter((f) => f.writable && f.since <= request.minor).map((f) => f.wire);
   const bad = [...touched].find((name) => !writable.includes(name));
   if (bad !== undefined)
@@ -265,7 +262,7 @@ export const patchNode: Handler = async (request, services) => {
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))
       changed['driver_info'] = keepMaskedSecrets(now.driverInfo, (changed['driver_info'] ?? {}) as JsonObject);
-    const patch = await nodePatchFrom(changed, services, 'patch');
+    const patch = await nodePatchFrom(changed, tx, 'patch');
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
@@ -276,6 +273,8 @@ export const patchNode: Handler = async (request, services) => {
       checkInterfaces(interfaces, description);
     }
     checkProtection(now, patch);
+    if (patch.chassisUuid === null && now.chassisUuid !== null)
+      needsVersion('Taking a node out of its chassis', 25, request.minor);
     if (
       touched.has('instance_uuid') &&
       now.instanceUuid !== null &&
