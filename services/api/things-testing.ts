@@ -199,6 +199,8 @@ export function bodyOf({ operationId, method, bodySchema }: OperationSpec, thing
     attachVirtualMedia: { device_type: 'cdrom', image_url: 'https://192.0.2.7/rescue.iso' },
     configureNode: { playbook: '- hosts: all\n' },
     bulk: { action: 'power', nodes: [node!], target: 'power on' },
+    patchVendorMethod: {},
+    patchVendorQuery: {},
     postEvents: {
       events: [{ event: 'network.bind_port', port_id: port!, mac_address: '52:54:00:00:00:01', status: 'ACTIVE' }],
     },
