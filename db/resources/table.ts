@@ -89,7 +89,7 @@ export function tableRepository<T extends { readonly uuid: string }, F extends o
     {
       columns: ['uuid'],
       message: (values: Readonly<Record<string, Value>>) =>
-        `A ${spec.noun} with UUID ${values['uuid']} already exists.`,
+        `${/^[aeiou]/.test(spec.noun) ? 'An' : 'A'} ${spec.noun} with UUID ${values['uuid']} already exists.`,
     },
     ...(spec.uniques ?? []),
   ];

@@ -1,7 +1,7 @@
 /** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { type Identity, isServiceError } from '@bessemer/core';
+import { type Identity, isServiceError, type Json, ServiceError } from '@bessemer/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -42,6 +42,28 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
   /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards|lookup|heartbeat|continue_inspection)(\/|$)/;
+
+/** Below 1.91 a path may end in .json, which means nothing. */
+const DOT_JSON_ENDS = 91;
+const DOT_JSON = /^(\/.*[^/])\.json\/?$/;
+
+interface Answer {
+  readonly operation: string;
+  readonly reply: Reply;
+}
+
+/** What stays the same when a request is read in two ways. */
+interface Asking {
+  readonly minor: number;
+  readonly requestId: string;
+  readonly readBody: () => Promise<Json | undefined>;
+}
+
+/** Whether the end of the path is the name of something rather than a word of the API. */
+function namesItsLast(method: string, path: string): boolean {
+  const match = matchOperation(method, path);
+  return match.kind === 'found' && match.operation.path.endsWith('}');
+}
 
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
@@ -108,7 +130,9 @@ export function createApi(options: ApiOptions): Api {
     return AbortSignal.any([gone.signal, stopping.signal]);
   }
 
-  async function answer(ctx: Exchange, requestId: string): Promise<{ operation: string; reply: Reply }> {
+  async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
+    if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
+      throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
     // Paths without /v1 mean version 1, as Ironic routes them.
     const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
@@ -117,6 +141,21 @@ export function createApi(options: ApiOptions): Api {
     );
     ctx.set(VERSION_HEADERS.version, `1.${minor}`);
     if (minor >= 107) ctx.set('X-OpenStack-Request-Id', requestId);
+    let sent: Promise<Json | undefined> | undefined;
+    const asked = { minor, requestId, readBody: () => (sent ??= readJsonBody(ctx.req, path)) };
+    const bare = minor < DOT_JSON_ENDS && ctx.get(VERSION_HEADERS.version) ? DOT_JSON.exec(path)?.[1] : undefined;
+    if (bare === undefined) return answerAt(ctx, path, asked);
+    try {
+      return await answerAt(ctx, bare, asked);
+    } catch (error) {
+      // Names may end like that.
+      if (isServiceError(error) && error.status === 404 && namesItsLast(ctx.method, bare))
+        return answerAt(ctx, path, asked);
+      throw error;
+    }
+  }
+
+  async function answerAt(ctx: Exchange, path: string, { minor, requestId, readBody }: Asking): Promise<Answer> {
     const match = matchOperation(ctx.method, path);
     if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
@@ -144,7 +183,7 @@ export function createApi(options: ApiOptions): Api {
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
-    const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
+    const body = operation.bodySchema ? await readBody() : undefined;
     checkBody(operation, body);
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
     const scoped: ApiServices = db === options.db ? options : { ...options, db };
@@ -229,6 +268,8 @@ export function createApi(options: ApiOptions): Api {
       );
       status = fault.status;
       if (status >= 500) failures.inc();
+      // What is left of the body is not waited for: the next request cannot come after it.
+      if (status === 413) ctx.set('Connection', 'close');
       if (status === 503) ctx.set('Retry-After', '1');
       if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
       if (status === 429 && isServiceError(error)) ctx.set('Retry-After', String(error.context['retryAfterS'] ?? 1));

@@ -22,7 +22,7 @@ beforeAll(async () => {
       secrets: testSecrets,
     });
     dbs.push(db);
-    apis.push(await startApi({ clock: systemClock, around: () => db }));
+    apis.push(await startApi({ clock: systemClock, random: systemRandom, around: () => db }));
   }
   const session = asSessionId(systemRandom.uuid());
   await dbs[0]!.write('conductor', (tx) =>

@@ -58,7 +58,7 @@ describe('creating nodes', () => {
       "Could not find the following interface in the 'ironic.hardware.interfaces.deploy' entrypoint: nosuch. Valid interfaces are ['fake', 'no-deploy'].",
     ],
     [{ nosuch: 1 }, 400, "Schema error for node: Additional properties are not allowed ('nosuch' was unexpected)"],
-    [{ properties: 'x' }, 400, 'Schema error for node: properties must be object,null'],
+    [{ properties: 'x' }, 400, 'Schema error for node: properties must be an object or null'],
     [
       { chassis_uuid: '00000000-0000-4000-8000-000000000000' },
       400,

@@ -11,7 +11,7 @@ import {
 } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import { memoryDb } from '@bessemer/db/testing';
-import { type Clock, silentLog } from '@bessemer/ports';
+import { type Clock, type Random, silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
 import type { RpcClient, RpcMethods } from '@bessemer/rpc';
 import { createApi } from './app.ts';
@@ -67,6 +67,8 @@ export async function startApi(
     authenticator?: Authenticator;
     config?: Partial<Config['api']>;
     clock?: Clock;
+    /** Two processes over one database need different ones. */
+    random?: Random;
     /** Puts something between the API and its database. */
     around?: (db: Db) => Db;
     /** What the conductor answers next to every method that `answer` does not name. */
@@ -74,7 +76,7 @@ export async function startApi(
   } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
-  const random = seededRandom(7);
+  const random = options.random ?? seededRandom(7);
   const db = await memoryDb({ clock, random });
   const session = asSessionId(random.uuid());
   const hour = 3_600_000;

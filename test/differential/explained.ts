@@ -27,6 +27,14 @@ export const EXPLAINED: readonly Explanation[] = [
       d.ironic.replace('[1.1, 1.82]', '[1.1, 1.115]') === d.ours,
   },
   {
+    id: 'which-version',
+    why: 'Where Ironic says that a request is not acceptable, Bessemer goes on to say which part needs which version.',
+    fits: (d) =>
+      d.at.endsWith('/faultstring') &&
+      d.ours.startsWith('"Request not acceptable. ') &&
+      d.ironic.startsWith('"Request not acceptable.'),
+  },
+  {
     id: 'internal-info',
     why: 'driver_internal_info holds the notes of the program that made it; clients are told not to read it.',
     fits: (d) => /(^|\/)driver_internal_info(\/|$)/.test(d.at),

@@ -3,9 +3,10 @@ import { type Allocation, isUuid, type Json, type JsonObject, type Node, Service
 import type { AllocationFilter, Repositories } from '@bessemer/db';
 import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { nodeLocked } from '../resources/of-node.ts';
-import { commonFields, createResource, fieldsFor, notAcceptable } from '../resources/resource.ts';
+import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { checkTrait } from './traits.ts';
 import { findNode } from './nodes.ts';
 
@@ -34,10 +35,9 @@ const allocations = createResource<Allocation, AllocationFilter>({
     field('traits', 52, 'list', 'traits', { writable: 'create' }),
   ],
   async filterOf(request, services) {
-    const { query, minor } = request;
+    const { query } = request;
     const node = textParameter(query, 'node');
     const owner = textParameter(query, 'owner');
-    if (owner !== undefined && minor < 60) throw notAcceptable();
     const resourceClass = textParameter(query, 'resource_class');
     const state = textParameter(query, 'state');
     return {
@@ -83,7 +83,7 @@ export const listAllocations = allocations.list;
 export const getAllocation = allocations.get;
 export const createAllocation: Handler = async (request, services) => {
   const { node: ident, ...body } = request.body as JsonObject;
-  if (ident !== undefined && request.minor < 58) throw notAcceptable();
+  if (ident !== undefined) needsVersion('The field node', 58, request.minor);
   const node =
     ident === undefined || ident === null ? undefined : await nodeToBackfill(String(ident), request, services);
   if (node && ((body['traits'] as Json[] | null)?.length || (body['candidate_nodes'] as Json[] | null)?.length))

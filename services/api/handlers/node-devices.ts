@@ -1,5 +1,5 @@
 /** Parts of a machine that its BMC switches: console, boot mode, secure boot, lamps, virtual media, RAID, vendor methods. */
-import { isTransient, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
+import { isJsonObject, isTransient, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
 import { driversByName, hostFor, interfaceOf, readConductors } from '../conductors.ts';
 import { strictBoolean } from '../http/query.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok, type Reply } from '../request.ts';
@@ -202,7 +202,9 @@ const json = (status: number, body: Json): Reply => ({
 const vendorCall: Handler = async (request, services) => {
   const method = methodOf(request);
   const { nodeUuid, host, call } = await located(request, services);
-  const info = (request.body ?? {}) as JsonObject;
+  const info = request.body ?? {};
+  if (!isJsonObject(info))
+    throw new ServiceError('INVALID_PARAMETER', 'The body of a vendor method must be an object of its arguments.');
   const args = { nodeUuid, method, httpMethod: request.operation.method, info };
   const { isAsync, result } = await services.rpc.call(host, 'callVendorMethod', args, call);
   return isAsync ? accepted() : json(200, result);

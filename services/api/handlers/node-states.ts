@@ -1,6 +1,7 @@
 /** Power, provisioning, maintenance, boot device: what moves a node. The work itself is a conductor's. */
 import {
   isJsonObject,
+  type Json,
   type JsonObject,
   nextState,
   type Node,
@@ -12,10 +13,11 @@ import {
 } from '@bessemer/core';
 import { hostFor } from '../conductors.ts';
 import { strictBoolean } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { stateName, statesView } from '../views/node.ts';
+import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
-import { withRunbook } from './runbook-steps.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
 const notPossible = (action: string, node: Node, state: string | null) =>
@@ -37,7 +39,8 @@ export const setPowerState: Handler = async (request, services) => {
   const body = request.body as JsonObject;
   const target = String(body['target']);
   const needs27 = target === 'soft rebooting' || target === 'soft power off' || body['timeout'] !== undefined;
-  if (needs27 && request.minor < 27) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (needs27)
+    needsVersion(body['timeout'] === undefined ? `The target "${target}"` : 'The field timeout', 27, request.minor);
   if (!POWER_TARGETS.includes(target as PowerTarget)) throw notPossible(target, node, node.powerState);
   if (['cleaning', 'clean wait'].includes(node.provisionState)) throw notPossible(target, node, node.provisionState);
   if (node.disablePowerOff && target !== 'power on' && !target.endsWith('rebooting'))
@@ -81,25 +84,49 @@ const FIELD_RULES: Readonly<Record<string, { since: number; verbs: readonly Prov
   runbook: { since: 92, verbs: ['clean', 'service'] },
 };
 
+/** What of a config drive came later than config drives. These two are 400 with Ironic, not 406. */
+function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: number): void {
+  if (value === undefined || value === null) return;
+  if (verb === 'rebuild' && minor < 35)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      'Adding a config drive is only supported when setting provision state to active',
+    );
+  if (!isJsonObject(value)) return;
+  if (minor < 56)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      'Providing a JSON object for configdrive is only supported starting with API version 1.56',
+    );
+  if (Object.hasOwn(value, 'vendor_data') && minor < 59)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      'Providing vendor_data in configdrive is only supported starting with API version 1.59',
+    );
+}
+
 function checkVerb(request: ApiRequest, node: Node, body: JsonObject): ProvisionVerb {
   const target = String(body['target']);
   if (!Object.hasOwn(VERBS, target)) throw notPossible(target, node, stateName(node.provisionState, request.minor));
   const verb = target as ProvisionVerb;
-  if ((VERB_SINCE[verb] ?? 1) > request.minor) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
   for (const [name, rule] of Object.entries(FIELD_RULES)) {
     const value = body[name];
     if (value === undefined || value === null) continue;
-    if (rule.since > request.minor) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+    needsVersion(`The field ${name}`, rule.since, request.minor);
     if (!rule.verbs.includes(verb))
       throw new ServiceError(
         'INVALID_PARAMETER',
         `${name} is only valid with the target provision states: ${rule.verbs.join(', ')}`,
       );
   }
-  if (isJsonObject(body['configdrive']) && request.minor < 56)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  if (body['configdrive'] != null && verb === 'rebuild' && request.minor < 35)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (verb === 'service' && body['disable_ramdisk'] != null)
+    needsVersion('disable_ramdisk with service', 108, request.minor);
+  checkConfigDrive(body['configdrive'], verb, request.minor);
+  if (verb === 'abort') {
+    if (node.provisionState === 'inspect wait') needsVersion('Aborting an inspection', 41, request.minor);
+    if (node.provisionState === 'wait call-back') needsVersion('Aborting a deployment', 110, request.minor);
+  }
   if (verb === 'rescue' && typeof body['rescue_password'] !== 'string')
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -136,10 +163,14 @@ export const setProvisionState: Handler = async (request, services) => {
       );
     throw notPossible(verb, node, stateName(node.provisionState, request.minor));
   }
-  const order = await withRunbook(body, verb, node, request, services);
   const host = await hostFor(node, services);
-  const steps = (name: string) => (Array.isArray(order[name]) ? (order[name] as JsonObject[]) : null);
-  const noRamdisk = strictBoolean('disable_ramdisk', order['disable_ramdisk'] ?? false);
+  const steps = (name: string) => (Array.isArray(body[name]) ? (body[name] as JsonObject[]) : null);
+  const noRamdisk = body['disable_ramdisk'] == null ? false : strictBoolean('disable_ramdisk', body['disable_ramdisk']);
+  const ordered = async (name: 'clean_steps' | 'service_steps'): Promise<OrderedSteps> =>
+    (await stepsOfRunbook(body, name, node, request, services)) ?? {
+      steps: steps(name) ?? [],
+      disableRamdisk: noRamdisk,
+    };
   const { rpc } = services;
   switch (event) {
     case 'deploy':
@@ -161,22 +192,16 @@ export const setProvisionState: Handler = async (request, services) => {
     case 'delete':
       await rpc.call(host, 'doNodeTearDown', { nodeUuid }, call);
       break;
-    case 'clean':
-      await rpc.call(
-        host,
-        'doNodeClean',
-        { nodeUuid, cleanSteps: steps('clean_steps') ?? [], disableRamdisk: noRamdisk },
-        call,
-      );
+    case 'clean': {
+      const { steps: cleanSteps, disableRamdisk } = await ordered('clean_steps');
+      await rpc.call(host, 'doNodeClean', { nodeUuid, cleanSteps, disableRamdisk }, call);
       break;
-    case 'service':
-      await rpc.call(
-        host,
-        'doNodeService',
-        { nodeUuid, serviceSteps: steps('service_steps') ?? [], disableRamdisk: noRamdisk },
-        call,
-      );
+    }
+    case 'service': {
+      const { steps: serviceSteps, disableRamdisk } = await ordered('service_steps');
+      await rpc.call(host, 'doNodeService', { nodeUuid, serviceSteps, disableRamdisk }, call);
       break;
+    }
     case 'rescue':
       await rpc.call(host, 'doNodeRescue', { nodeUuid, rescuePassword: String(body['rescue_password']) }, call);
       break;

@@ -5,9 +5,10 @@
 import { type Json, type JsonObject, type Node, type Port, type Portgroup, ServiceError } from '@bessemer/core';
 import type { Repositories } from '@bessemer/db';
 import { interfaceOf } from '../conductors.ts';
+import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { freeNode } from '../resources/of-node.ts';
-import { notAcceptable, uuidOf } from '../resources/resource.ts';
+import { uuidOf } from '../resources/resource.ts';
 import { findNode } from './nodes.ts';
 
 const VIF = 'tenant_vif_port_id';
@@ -58,7 +59,7 @@ export const attachVif: Handler = async (request, services) => {
     throw new ServiceError('INVALID_PARAMETER', "Schema error for vif: 'id' is a required property");
   const wanted = { port: body['port_uuid'], portgroup: body['portgroup_uuid'] };
   if (wanted.port !== undefined || wanted.portgroup !== undefined) {
-    if (request.minor < 67) throw notAcceptable();
+    needsVersion(wanted.port === undefined ? 'The field portgroup_uuid' : 'The field port_uuid', 67, request.minor);
     if (wanted.port !== undefined && wanted.portgroup !== undefined)
       throw new ServiceError('INVALID_PARAMETER', 'Cannot specify both port_uuid and portgroup_uuid');
     uuidOf(wanted.port === undefined ? 'portgroup_uuid' : 'port_uuid', wanted.port ?? wanted.portgroup ?? null);

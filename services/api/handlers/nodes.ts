@@ -17,6 +17,7 @@ import { type Conductors, driverOf, noValidHost, readConductors } from '../condu
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import {
   type ApiRequest,
   type ApiServices,
@@ -136,8 +137,7 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
   const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
   const sortKey = page.sortKey;
-  if (sortKey && (NODE_FIELD.get(sortKey)?.since ?? 1) > minor)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
   const writer = createNodeWriter(fields, {
@@ -190,8 +190,7 @@ export const getNode: Handler = async (request, services) => {
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
   for (const name of Object.keys(body))
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+    needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
@@ -249,9 +248,7 @@ export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
   const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  for (const name of touched)
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  for (const name of touched) needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const writable = NODE_FIELDS.filter((f) => f.writable && f.since <= request.minor).map((f) => f.wire);
   const bad = [...touched].find((name) => !writable.includes(name));
   if (bad !== undefined)
@@ -298,6 +295,8 @@ export const patchNode: Handler = async (request, services) => {
       if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
       checkInterfaces(interfaces, description);
     }
+    if (patch.chassisUuid === null && now.chassisUuid !== null)
+      needsVersion('Taking a node out of its chassis', 25, request.minor);
     const consequences = await patchConsequences(tx, now, patch as NodePatch, touched);
     const { interfaces: _ignored, ...rest } = patch;
     const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });

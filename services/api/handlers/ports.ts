@@ -2,6 +2,7 @@
 import { type Json, type Port, type Portgroup, ServiceError } from '@bessemer/core';
 import type { PortFilter, PortgroupFilter, Repositories } from '@bessemer/db';
 import { textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices, Handler } from '../request.ts';
 import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resources/resource.ts';
@@ -142,8 +143,7 @@ async function portgroupNamedIn(value: Json, services: ApiServices): Promise<str
 /** switch_id in canonical form; network_type is known from 1.64 on. */
 function localLink(value: Json, request: ApiRequest): unknown {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return {};
-  if (value['network_type'] !== undefined && request.minor < 64)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (value['network_type'] !== undefined) needsVersion('network_type in local_link_connection', 64, request.minor);
   return value;
 }
 
@@ -160,7 +160,7 @@ export const listPortgroupPorts: Handler = (request, services) =>
 /** A port names its node by `node_uuid`, or by `node_ident` (uuid or name) from 1.94 on. */
 export const createPort: Handler = (request, services) => {
   const { node_ident: ident, ...body } = request.body as Record<string, Json>;
-  if (ident !== undefined && request.minor < 94) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (ident !== undefined) needsVersion('The field node_ident', 94, request.minor);
   const node = body['node_uuid'] ?? ident;
   if (node === undefined || node === null)
     throw new ServiceError('INVALID_PARAMETER', "Schema error for port: 'node_uuid' is a required property");

@@ -1,9 +1,14 @@
 /** The error envelope of Ironic: a JSON object whose one value is JSON text again. Clients decode it twice. */
 import { isServiceError, serializeError, type ServiceError } from '@bessemer/core';
 
+/** Errors repeat what was sent, and that may be a megabyte. */
+const MAX_FAULT_CHARS = 1_500;
+const shortened = (message: string): string =>
+  message.length > MAX_FAULT_CHARS ? `${message.slice(0, MAX_FAULT_CHARS)}...` : message;
+
 /** The body of any answer that is not 2xx or 3xx. */
 export function errorBody(status: number, message: string): string {
-  const fault = { faultcode: status >= 500 ? 'Server' : 'Client', faultstring: message, debuginfo: null };
+  const fault = { faultcode: status >= 500 ? 'Server' : 'Client', faultstring: shortened(message), debuginfo: null };
   return JSON.stringify({ error_message: JSON.stringify(fault) });
 }
 

@@ -3,6 +3,7 @@ import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
 import { type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
+import { needsVersion } from './versions.ts';
 
 export type Match =
   | { readonly kind: 'found'; readonly operation: OperationSpec; readonly params: Readonly<Record<string, string>> }
@@ -78,7 +79,7 @@ function validator(schema: object): ValidateFunction {
 
 function sentence(error: ErrorObject | undefined): string {
   if (!error) return 'is not valid';
-  const at = error.instancePath === '' ? 'it' : error.instancePath.slice(1).replaceAll('/', '.');
+  const at = error.instancePath === '' ? 'it' : error.instancePath.slice(1).replaceAll('/', '.').slice(0, 200);
   if (error.keyword === 'additionalProperties')
     return `${at === 'it' ? '' : `${at}: `}Additional properties are not allowed ('${error.params['additionalProperty']}' was unexpected)`;
   if (error.keyword === 'required')
@@ -91,7 +92,18 @@ function sentence(error: ErrorObject | undefined): string {
   if (error.keyword === 'maxItems') return `${at} is too long: it may have ${limit} items at most`;
   if (error.keyword === 'minLength') return `${at} is too short: it needs ${limit} characters at least`;
   if (error.keyword === 'minItems') return `${at} is too short: it needs ${limit} items at least`;
-  return `${at} ${error.message ?? 'is not valid'}`;
+  const subject = at === 'it' ? 'the body' : at;
+  if (error.keyword === 'type')
+    return `${subject} must be ${[error.params['type']].flat().map(withArticle).join(' or ')}`;
+  return `${subject} ${error.message ?? 'is not valid'}`;
+}
+const withArticle = (type: string): string =>
+  type === 'null' ? type : `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+
+/** What a body is about, in the singular. */
+function subjectOf({ path }: OperationSpec): string {
+  const collection = /\/v1\/(\w+)/.exec(path)?.[1] ?? 'body';
+  return collection === 'chassis' ? collection : collection.replace(/s$/, '');
 }
 
 /** Checks a body. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
@@ -107,7 +119,7 @@ export function checkBody(operation: OperationSpec, body: Json | undefined): voi
   const missing = validate.errors?.[0]?.params['missingProperty'];
   if (operation.method === 'PUT' && typeof missing === 'string')
     throw new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
-  const subject = operation.method === 'PATCH' ? 'patch' : (/\/v1\/(\w+?)s?(\/|$)/.exec(operation.path)?.[1] ?? 'body');
+  const subject = operation.method === 'PATCH' ? 'patch' : subjectOf(operation);
   throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
 }
 
@@ -145,16 +157,9 @@ export function checkQuery(operation: OperationSpec, query: URLSearchParams, min
   if (unexpected.length > 0)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60)).join(', ')}`,
+      `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60) || "''").join(', ')}`,
     );
-  for (const name of query.keys()) {
-    const since = known.get(name)!.since;
-    if (minor < since)
-      throw new ServiceError(
-        'NOT_ACCEPTABLE',
-        `Request not acceptable. The parameter ${name} needs API version 1.${since} or newer.`,
-      );
-  }
+  for (const name of query.keys()) needsVersion(`The parameter ${name}`, known.get(name)!.since, minor);
 }
 
 /** What is wrong with an answer by the specification, or undefined. Tests check every response with it. */

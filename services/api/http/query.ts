@@ -1,6 +1,7 @@
 /** Reads query parameters and list controls the way Ironic does (ironic/api: args, collection). */
 import type { Page } from '@bessemer/db';
 import { ServiceError } from '@bessemer/core';
+import { needsVersion } from './versions.ts';
 
 const TRUE = new Set(['t', 'true', 'on', 'y', 'yes', '1']);
 const FALSE = new Set(['f', 'false', 'off', 'n', 'no', '0']);
@@ -80,7 +81,6 @@ export function fieldsOf(
   const unknown = fields.filter((f) => !table.all.includes(f) && f !== 'links');
   if (unknown.length > 0)
     throw new ServiceError('INVALID_PARAMETER', `Field ${unknown[0]!.slice(0, 60)} is not a valid field.`);
-  const tooNew = fields.filter((f) => f !== 'links' && table.since(f) > minor);
-  if (tooNew.length > 0) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  for (const field of fields) if (field !== 'links') needsVersion(`The field ${field}`, table.since(field), minor);
   return { fields: fields.filter((f) => f !== 'links'), isExplicit: true };
 }

@@ -1,4 +1,5 @@
 /** Microversions 1.1 to 1.115: negotiation as Ironic does it. */
+import { ServiceError } from '@bessemer/core';
 import { routeError } from './gates.ts';
 
 export const MIN_MINOR = 1;
@@ -9,6 +10,15 @@ export const VERSION_HEADERS = {
   min: 'X-OpenStack-Ironic-API-Minimum-Version',
   max: 'X-OpenStack-Ironic-API-Maximum-Version',
 } as const;
+
+/** `what` names the field, parameter or value, as the subject of a sentence. @throws ServiceError NOT_ACCEPTABLE below 1.`since`. */
+export function needsVersion(what: string, since: number, minor: number): void {
+  if (minor < since)
+    throw new ServiceError(
+      'NOT_ACCEPTABLE',
+      `Request not acceptable. ${what} needs API version 1.${since} or newer; this request was made with 1.${minor}.`,
+    );
+}
 
 /**
  * The minor version N of 1.N that a request asks for: `X-OpenStack-Ironic-API-Version: 1.N|latest`, else

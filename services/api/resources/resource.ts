@@ -4,6 +4,7 @@ import type { Page, Repositories, ResourcePatch, ResourceRepository } from '@bes
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, strictBoolean } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
 import { collection, linksTo } from '../views/links.ts';
 
@@ -88,8 +89,6 @@ export const commonFields = <T extends { uuid: string; createdAt: number; update
   { wire: 'updated_at', since, kind: 'time', key: 'updatedAt', writable: 'never' },
 ];
 
-export const notAcceptable = () => new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-
 /** @throws INVALID_PARAMETER. */
 export function macOf(wire: string, value: Json): string {
   const mac = normalizeMac(String(value));
@@ -171,7 +170,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
     const { query, minor } = request;
     const wanted = fieldsOf(query, isDetail, table, minor);
     const page: Page = pageOf(query, services.config.max_limit, sortKeys);
-    if (page.sortKey && since(page.sortKey) > minor) throw notAcceptable();
+    if (page.sortKey) needsVersion(`Sorting by ${page.sortKey}`, since(page.sortKey), minor);
     const filter = spec.filterOf ? await spec.filterOf(request, services) : ({} as F);
     const items = filter === undefined ? [] : await spec.repository(services.db.read).list(filter, page);
     const isFull = !wanted.isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
@@ -189,7 +188,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
     for (const [wire, value] of Object.entries(body)) {
       const field = byWire.get(wire);
       if (!field || wire === 'uuid') continue;
-      if (field.since > request.minor) throw notAcceptable();
+      needsVersion(`The field ${wire}`, field.since, request.minor);
       const own = await spec.parse?.(wire, value, request, services);
       patch[field.key] = own === undefined ? plainValue(field as Field<never>, value) : own;
     }
@@ -222,7 +221,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
     async patch(request, services) {
       const operations = request.body as unknown as PatchOperation[];
       const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-      for (const wire of touched) if (since(wire) > request.minor) throw notAcceptable();
+      for (const wire of touched) needsVersion(`The field ${wire}`, since(wire), request.minor);
       const allowed = writable.filter((wire) => since(wire) <= request.minor).toSorted();
       const bad = [...touched].find((wire) => !allowed.includes(wire));
       if (bad !== undefined)
