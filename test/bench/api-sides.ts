@@ -115,15 +115,10 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
         '--set',
         'depot.port=0',
       ];
-      const profile = process.env['BESSEMER_BENCH_PROFILE'];
-      const child = spawn(
-        process.execPath,
-        [...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []), main, ...argv],
-        {
-          env: ownEnvironment(dataDir),
-          stdio: ['ignore', output, output],
-        },
-      );
+      const child = spawn(process.execPath, [main, ...argv], {
+        env: ownEnvironment(dataDir),
+        stdio: ['ignore', output, output],
+      });
       closeSync(output);
       await untilAnswers(child, `http://127.0.0.1:${port}/v1/nodes`, () =>
         readFileSync(logFile, 'utf8').slice(-20_000),
