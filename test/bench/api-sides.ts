@@ -103,6 +103,8 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
   await run(process.execPath, [join(ROOT, 'tools/pack.ts'), folder], { cwd: ROOT });
   // What npm would install beside the package is what the workspace has.
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
   const main = join(folder, 'package/node_modules/@bessemer/bessemer/main.js');
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
@@ -130,6 +132,7 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
         stdio: ['ignore', output, output],
       });
       closeSync(output);
+      process.once('exit', () => child.kill('SIGKILL'));
       await untilAnswers(child, `http://127.0.0.1:${port}/v1/nodes`, () =>
         readFileSync(logFile, 'utf8').slice(-20_000),
       );
@@ -142,7 +145,7 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
         stop: () => stopChild(child),
       };
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove,
   };
 }
 
