@@ -41,7 +41,7 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 /** What most clients ask for, and what no parser can trip over. */
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
-  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards|lookup|heartbeat|continue_inspection)(\/|$)/;
 
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };

@@ -283,3 +283,16 @@ describe('stopping', () => {
     await Promise.all([stopped, closed]);
   });
 });
+
+it.each([
+  ['GET', '/v1/lookup?addresses=52:54:00:00:00:01', 22],
+  ['POST', '/v1/heartbeat/n1', 22],
+  ['POST', '/v1/continue_inspection', 1],
+])('%s %s is closed: only an agent of another service would ask', async (method, path, since) => {
+  const reply = await api.request(method, path, { version: since, ...(method === 'POST' ? { body: {} } : {}) });
+  expect([reply.status, reply.fault]).toEqual([
+    403,
+    expect.stringContaining('Access was denied to the following resource'),
+  ]);
+  if (since > 1) expect((await api.request(method, path, { version: since - 1 })).status).toBe(404);
+});

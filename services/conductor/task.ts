@@ -115,10 +115,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
    */
   function own<T>(name: string, run: Run, fn: (held: Held) => Promise<T>): Promise<T> {
     return db.write(`run.${name}`, async (tx) => {
-      const row = await tx.runs.get(run.id);
-      const node = row && (await tx.nodes.get(row.nodeUuid));
-      if (!row || !node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
-      const held = holding(tx, await tx.runs.update(run.id, run.fence, {}), node);
+      const row = await tx.runs.update(run.id, run.fence, {});
+      const node = await tx.nodes.get(row.nodeUuid);
+      if (!node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
+      const held = holding(tx, row, node);
       const result = await fn(held);
       await flush(held);
       return result;
