@@ -2258,6 +2258,7 @@ export interface components {
             resource_class?: string | null;
             conductor_group?: string | null;
             automated_clean?: components["schemas"]["Bool"] | null;
+            maintenance?: components["schemas"]["Bool"] | null;
             protected?: components["schemas"]["Bool"];
             protected_reason?: components["schemas"]["Text"];
             retired?: components["schemas"]["Bool"];
@@ -2297,6 +2298,7 @@ export interface components {
             resource_class?: string | null;
             conductor_group?: string | null;
             automated_clean?: boolean | null;
+            maintenance?: boolean;
             protected?: boolean;
             protected_reason?: components["schemas"]["Text"];
             retired?: boolean;
@@ -2328,7 +2330,6 @@ export interface components {
             allocation_uuid?: components["schemas"]["Text"];
             boot_mode?: components["schemas"]["Text"];
             secure_boot?: boolean | null;
-            maintenance?: boolean;
             maintenance_reason?: components["schemas"]["Text"];
             fault?: components["schemas"]["Text"];
             health?: components["schemas"]["Text"];

@@ -60,7 +60,9 @@ async function valueFor(wire: string, kind: string, value: Json, read: Repositor
       return value === null ? null : String(value).toLowerCase();
     case 'chassis_uuid': {
       if (value === null) return null;
-      const chassis = isUuid(String(value)) ? await read.chassis.find(String(value).toLowerCase()) : undefined;
+      if (!isUuid(String(value)))
+        throw new ServiceError('INVALID_PARAMETER', `Expected UUID for chassis_uuid: ${String(value)}`);
+      const chassis = await read.chassis.find(String(value).toLowerCase());
       if (!chassis) throw new ServiceError('INVALID_PARAMETER', `Chassis ${String(value)} could not be found.`);
       return asChassisId(chassis.uuid);
     }

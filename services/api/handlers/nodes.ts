@@ -244,18 +244,27 @@ function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
   return keep(before, maskSecrets(before), after) as JsonObject;
 }
 
+/** In Ironic's order: its error names them. Which fields these are does not depend on the version. */
+const PATCHABLE: readonly string[] = `automated_clean bios_interface boot_interface chassis_uuid conductor_group
+  console_interface deploy_interface description disable_power_off driver driver_info extra inspect_interface instance_info
+  instance_name instance_uuid lessee maintenance management_interface name network_data network_interface owner power_interface
+  properties protected protected_reason raid_interface rescue_interface resource_class retired retired_reason shard
+  storage_interface vendor_interface parent_node firmware_interface`.split(/\s+/);
+
 export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
   const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  for (const name of touched) needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
-  const writable = NODE_FIELDS.filter((f) => f.writable && f.since <= request.minor).map((f) => f.wire);
-  const bad = [...touched].find((name) => !writable.includes(name));
+  const bad = [...touched].find((name) => !PATCHABLE.includes(name));
   if (bad !== undefined)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Cannot patch /${bad}. Only the following can be updated: ${[...writable].sort().join(', ')}`,
+      `Cannot patch /${bad}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
     );
+  // Ironic asks for the version of what is set, not of what is removed.
+  for (const { op, path } of operations)
+    if (op !== 'remove')
+      needsVersion(`The field ${path.slice(1)}`, NODE_FIELD.get(path.slice(1))?.since ?? 1, request.minor);
   if (booleanParameter(request.query, 'reset_interfaces') && !touched.has('driver'))
     throw new ServiceError(
       'INVALID_PARAMETER',

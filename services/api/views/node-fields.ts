@@ -113,7 +113,7 @@ export const NODE_SORT_KEYS = NODE_FIELDS.filter((f) => f.sortable).map((f) => f
 /** Sub-resource links that stand in a full view, by microversion. */
 export const NODE_SUBRESOURCES: ReadonlyArray<readonly [name: string, since: number]> = [
   ['ports', 1],
-  ['states', 1],
+  ['states', 14],
   ['portgroups', 24],
   ['volume', 32],
 ];
