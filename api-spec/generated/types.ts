@@ -1308,6 +1308,60 @@ export interface paths {
         patch: operations["patchPort"];
         trace?: never;
     };
+    "/v1/lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Closed (403); an agent of Ironic's would look up its node here */
+        get: operations["lookup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/heartbeat/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closed (403); an agent of Ironic's would say here that it is up */
+        post: operations["heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/continue_inspection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closed (403); an agent of Ironic's would send here what it found */
+        post: operations["continueInspection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/runbooks": {
         parameters: {
             query?: never;
@@ -2085,7 +2139,7 @@ export interface components {
         };
         RuleAction: {
             /** @enum {string} */
-            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
+            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "log" | "fail";
             args: unknown[] | Record<string, never>;
             loop?: unknown[] | Record<string, never>;
         };
@@ -5308,6 +5362,58 @@ export interface operations {
         requestBody: components["requestBodies"]["Patch"];
         responses: {
             200: components["responses"]["Port"];
+            default: components["responses"]["Error"];
+        };
+    };
+    lookup: {
+        parameters: {
+            query?: {
+                addresses?: string;
+                node_uuid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            default: components["responses"]["Error"];
+        };
+    };
+    heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            default: components["responses"]["Error"];
+        };
+    };
+    continueInspection: {
+        parameters: {
+            query?: {
+                node_uuid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
             default: components["responses"]["Error"];
         };
     };

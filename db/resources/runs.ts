@@ -122,9 +122,11 @@ export function createRunRepository(context: Context): RunRepository {
     listOverdue: async (now, limit) => (await sql.all(listOverdue, { now, limit })).map(toRun),
 
     async update(id, fence, patch) {
-      const before = await first(sql, get, { id });
-      if (!before) throw notFound(id);
-      const values: Record<string, Value> = toColumns(patch, RUN_COLUMNS, cipher, String(before['node_uuid']));
+      // Secrets are sealed for their node, which has to be known for them alone.
+      const hasSecrets = patch.input !== undefined || patch.notes !== undefined;
+      const before = hasSecrets ? await first(sql, get, { id }) : undefined;
+      if (hasSecrets && !before) throw notFound(id);
+      const values: Record<string, Value> = toColumns(patch, RUN_COLUMNS, cipher, String(before?.['node_uuid']));
       if (patch.waitingFor !== undefined) {
         const until = patch.waitingFor?.until;
         values['waiting_until'] = until !== undefined && Number.isFinite(until) ? Math.floor(until) : null;
@@ -135,10 +137,12 @@ export function createRunRepository(context: Context): RunRepository {
         if (fenceCheck) query.where('fence', param('fence'));
         return query.update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() });
       });
-      if ((await sql.run(update, { ...values, id, fence })) === 0)
+      if ((await sql.run(update, { ...values, id, fence })) === 0) {
+        const { fence: current } = await mustGet(id);
         throw new ServiceError('STALE_FENCE', `Run ${id} is no longer under the lease ${fence}.`, {
-          context: { run: id, fence, current: before['fence'] },
+          context: { run: id, fence, current },
         });
+      }
       return mustGet(id);
     },
 

@@ -8,6 +8,7 @@ export * from './event-filter.ts';
 export * from './event-gate.ts';
 export * from './events.ts';
 export * from './ids.ts';
+export * from './inspection-rules.ts';
 export * from './json.ts';
 export * from './plans.ts';
 export * from './provision-states.ts';

@@ -1,7 +1,7 @@
 /** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
+import { type Identity, isServiceError } from '@bessemer/core';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -11,6 +11,7 @@ import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
+import { routeError, tooOld } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -40,13 +41,16 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 /** What most clients ask for, and what no parser can trip over. */
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
-  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards|lookup|heartbeat|continue_inspection)(\/|$)/;
 
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
+
+/** So often it is looked whether who reads a stream is still logged in. */
+const LOOK_MS = 30_000;
 
 /** Builds the API. It starts nothing by itself. */
 export function createApi(options: ApiOptions): Api {
@@ -59,6 +63,14 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
   });
+  // Finding the line of a histogram by its labels costs more than adding to it.
+  const lines = new Map<string, { observe(value: number): void }>();
+  function observe(operation: string, status: number, tookS: number): void {
+    const key = `${operation} ${status}`;
+    let line = lines.get(key);
+    if (!line) lines.set(key, (line = seconds.labels(operation, String(status))));
+    line.observe(tookS);
+  }
   const streams = new Gauge({ name: 'bessemer_api_event_streams', help: 'Open event streams', registers: [metrics] });
   const failures = new Counter({
     name: 'bessemer_api_failures_total',
@@ -69,17 +81,30 @@ export function createApi(options: ApiOptions): Api {
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
 
-  /** Aborted when the client goes away, what it logged in with ends, or the service stops. */
-  function signalOf(response: ServerResponse, expiresAt: number | undefined): AbortSignal {
+  /** Aborted when the client goes away, what it logged in with holds no more, or the service stops. */
+  function signalOf(
+    response: ServerResponse,
+    stillIn: () => Promise<unknown>,
+    endsAt: number | undefined,
+  ): AbortSignal {
     const gone = new AbortController();
-    const leftMs = expiresAt === undefined ? Infinity : expiresAt - clock.nowMs();
-    // Longer than a timer takes is as good as never.
-    if (leftMs < 2 ** 31) {
-      const timer = clock.setTimer(Math.max(0, leftMs), () => gone.abort(), { background: true });
-      response.once('close', () => timer.cancel());
-    }
     if (response.closed) gone.abort();
     else response.once('close', () => gone.abort());
+    const look = () => {
+      // Not sooner than in a second: the database's clock, which judges, may be behind ours.
+      const leftMs = endsAt === undefined ? LOOK_MS : Math.max(1_000, endsAt - clock.nowMs());
+      const timer = clock.setTimer(Math.min(leftMs, LOOK_MS), () => void again(), { background: true });
+      gone.signal.addEventListener('abort', () => timer.cancel(), { once: true });
+    };
+    const again = async () => {
+      try {
+        await stillIn();
+      } catch (error) {
+        if (isServiceError(error, 'NOT_AUTHENTICATED')) gone.abort();
+      }
+      if (!gone.signal.aborted) look();
+    };
+    if (!gone.signal.aborted && options.authenticator.strategy !== 'noauth') look();
     return AbortSignal.any([gone.signal, stopping.signal]);
   }
 
@@ -93,10 +118,10 @@ export function createApi(options: ApiOptions): Api {
     ctx.set(VERSION_HEADERS.version, `1.${minor}`);
     if (minor >= 107) ctx.set('X-OpenStack-Request-Id', requestId);
     const match = matchOperation(ctx.method, path);
-    if (match.kind === 'none') throw new ServiceError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
       ctx.set('Allow', match.allowed.join(', '));
-      throw new ServiceError(
+      throw routeError(
         'METHOD_NOT_ALLOWED',
         `${ctx.method} is not possible here; allowed: ${match.allowed.join(', ')}.`,
       );
@@ -105,21 +130,17 @@ export function createApi(options: ApiOptions): Api {
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
     const address = clientAddress(ctx.req.socket.remoteAddress, ctx.get('X-Forwarded-For'), options.trustedProxies);
-    const identity = operation.isPublic
-      ? NOBODY
-      : await options.authenticator.check({
-          authorization: ctx.get('Authorization') || undefined,
-          authToken: ctx.get('X-Auth-Token') || undefined,
-          address,
-        });
+    const logIn = () =>
+      options.authenticator.check({
+        authorization: ctx.get('Authorization') || undefined,
+        authToken: ctx.get('X-Auth-Token') || undefined,
+        address,
+      });
+    const identity = operation.isPublic ? NOBODY : await logIn();
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);
-    if (minor < operation.since)
-      throw new ServiceError(
-        'NOT_FOUND',
-        `Not Found: ${operation.operationId} needs API version 1.${operation.since} or newer.`,
-      );
+    if (minor < operation.since) throw tooOld(operation);
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
@@ -150,7 +171,7 @@ export function createApi(options: ApiOptions): Api {
         authorize: (asked) => authorize(asked, identity, db),
         // Streams alone look at it, and a signal for every request costs more than many a request.
         get signal() {
-          return (signal ??= signalOf(ctx.res, identity.expiresAt));
+          return (signal ??= signalOf(ctx.res, operation.isPublic ? async () => {} : logIn, identity.expiresAt));
         },
       },
       audit?.services ?? scoped,
@@ -216,7 +237,7 @@ export function createApi(options: ApiOptions): Api {
       if (ctx.res.headersSent) ctx.res.destroy();
       else ctx.send(status, fault.body);
     }
-    seconds.observe({ operation, status: String(status) }, (clock.monotonicMs() - startedMs) / 1000);
+    observe(operation, status, (clock.monotonicMs() - startedMs) / 1000);
   }
   /** What breaks while it is sent: a client that left is no error. */
   const onBreak = (error: NodeJS.ErrnoException) => {

@@ -90,7 +90,10 @@ it('webhooks are for administrators of the system, events for whose nodes they a
 
 it('who changed what is noted also for a request that may be repeated', async () => {
   const make = () => as(ADA, 'POST', '/v1/nodes', { driver: 'fake-hardware' }, { 'Idempotency-Key': 'k' });
+  const { json } = await make();
   await make();
   const changes = await api.db.read.events.listLast({ types: ['access.changed'] }, 9);
-  expect(changes.map((e) => [e.data['user'], e.data['operation']])).toEqual([['ada', 'createNode']]);
+  expect(changes.map((e) => [e.data['user'], e.data['operation'], e.nodeUuid])).toEqual([
+    ['ada', 'createNode', json['uuid']],
+  ]);
 });

@@ -27,6 +27,15 @@ const KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 /** Undoes the transaction; the request goes the other way. */
 class NotInOneTransaction extends Error {}
 
+/** Undoes the transaction, in which nothing was done: another attempt has given the answer meanwhile. */
+class AnsweredMeanwhile extends Error {
+  readonly reply: Reply;
+  constructor(reply: Reply) {
+    super('answered meanwhile');
+    this.reply = reply;
+  }
+}
+
 /** JSON text that does not depend on the order of names. */
 function canonical(value: Json | undefined): string {
   return JSON.stringify(value ?? null, (_name, item: unknown) =>
@@ -110,19 +119,21 @@ export function createIdempotency(
   ): Promise<Reply> {
     const { rpc } = services;
     let after: Array<() => void> = [];
-    const reply = await services.db.write(`once.${request.operation.operationId}`, async (tx) => {
+    const { reply } = await services.db.write(`once.${request.operation.operationId}`, async (tx) => {
       after = [];
       let mustSplit = false;
       const claim = random.uuid();
       const taken = await tx.idempotency.claim(scope, claimFor(digest, request.requestId, claim));
       if (!taken.isOurs) {
         const first = outcomeOf(taken.record, digest);
-        if (first) return first;
-        throw inProgress();
+        throw first ? new AnsweredMeanwhile(first) : inProgress();
       }
+      let firstResult: unknown;
       const write: Db['write'] = async <T>(_name: string, fn: (inner: Repositories) => Promise<T>): Promise<T> => {
         try {
-          return await fn(tx);
+          const result = await fn(tx);
+          firstResult ??= result;
+          return result;
         } catch (error) {
           // Nothing undoes this part alone: if the request goes on after it, it needs transactions of its own.
           mustSplit = true;
@@ -146,7 +157,8 @@ export function createIdempotency(
       if (mustSplit) throw new NotInOneTransaction();
       if (isKept(made)) await tx.idempotency.finish(scope, claim, stored(made));
       else await tx.idempotency.release(scope, claim);
-      return made;
+      // Whoever notes what transactions make finds it in their result, as if the handler's own were the outermost.
+      return { ...(isJsonObject(firstResult as Json) ? (firstResult as object) : {}), reply: made };
     });
     for (const tell of after) tell();
     return reply;
@@ -268,6 +280,7 @@ export function createIdempotency(
           try {
             return await inOneTransaction(request, services, scope, digest, work);
           } catch (error) {
+            if (error instanceof AnsweredMeanwhile) return error.reply;
             if (!(error instanceof NotInOneTransaction)) throw error;
             claimed.add(operationId);
           }

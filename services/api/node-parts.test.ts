@@ -56,7 +56,9 @@ describe.each(GATES.map(([method, path, since, body]) => ({ method, path, since,
     api.answer('listVirtualMedia', { media: [] });
     const at = await api.request(method, path, { version: since, body });
     expect([at.status < 300, at.fault]).toEqual([true, undefined]);
-    expect((await api.request(method, path, { version: since - 1, body })).status).toBe(404);
+    // The RAID controllers of Ironic refuse the version instead.
+    const status = path.includes('/raid') ? 406 : 404;
+    expect((await api.request(method, path, { version: since - 1, body })).status).toBe(status);
   });
 });
 

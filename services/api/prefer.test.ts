@@ -12,6 +12,7 @@ const random = seededRandom(5);
 const clock = new ManualClock();
 let api: TestApi;
 let bells = 0;
+let isAway = false;
 const onBell: Array<() => void> = [];
 beforeAll(
   async () =>
@@ -19,6 +20,13 @@ beforeAll(
       clock,
       around: (db): Db => ({
         ...db,
+        read: {
+          ...db.read,
+          events: {
+            ...db.read.events,
+            head: () => (isAway ? Promise.reject(new Error('the database is away')) : db.read.events.head()),
+          },
+        },
         onEvents(listener) {
           bells++;
           for (const heard of onBell.splice(0)) heard();
@@ -140,6 +148,15 @@ describe('Prefer: wait', () => {
       headers: { Prefer: 'wait=5' },
     });
     expect(patch.status).toBe(409);
+  });
+
+  it('answers 202 when it cannot wait: the order is taken all the same', async () => {
+    const { name, uuid } = await makeNode();
+    api.answer('changeNodePowerState', async () => void (await begin(uuid, null)));
+    isAway = true;
+    expect((await order(name, 'power on', 'wait=5', 'power')).status).toBe(202);
+    isAway = false;
+    expect([bells, clock.pendingTimers]).toEqual([0, 0]);
   });
 
   it('frees everything when the client leaves, and when the node is removed', async () => {

@@ -1,5 +1,5 @@
 /** `Prefer: wait=N` (RFC 7240 section 4.3): an order is answered when what it began has ended, or after N seconds. */
-import { type Node, STATES } from '@bessemer/core';
+import { coerceError, type Node, STATES } from '@bessemer/core';
 import type { OperationId } from './handlers/index.ts';
 import { findNode } from './handlers/nodes.ts';
 import type { NodeWatch } from './node-watch.ts';
@@ -34,20 +34,38 @@ async function hasEnded(node: Node, services: ApiServices): Promise<boolean> {
   return (await services.db.read.runs.current(node.uuid)) === undefined;
 }
 
+interface Deps {
+  readonly services: ApiServices;
+  readonly watch: NodeWatch;
+  readonly handlers: Handlers;
+}
+
 /**
  * `accepted`, or 200 with the node's states when its transition ends within `waitS`. Sleeps between the node's events; a client
  * that leaves ends the wait.
  */
-export async function waited(
-  request: ApiRequest,
-  accepted: Reply,
-  waitS: number,
-  deps: { readonly services: ApiServices; readonly watch: NodeWatch; readonly handlers: Handlers },
-): Promise<Reply> {
-  const { services, watch, handlers } = deps;
+export async function waited(request: ApiRequest, accepted: Reply, waitS: number, deps: Deps): Promise<Reply> {
+  const { services } = deps;
   const headers = { ...accepted.headers, 'Preference-Applied': `wait=${waitS}` };
   const later: Reply = { ...accepted, headers };
-  if (accepted.status !== 202 || waitS === 0) return accepted.status === 202 ? later : accepted;
+  if (accepted.status !== 202) return accepted;
+  if (waitS === 0) return later;
+  try {
+    const shown = await statesAtEnd(request, waitS, deps);
+    return shown ? { ...shown, headers: { ...shown.headers, ...headers } } : later;
+  } catch (error) {
+    // The order is taken, whatever goes wrong while it is waited for: an error would have it given again.
+    services.log.warn('an order was not waited for', { error: coerceError(error).message });
+    return later;
+  }
+}
+
+/** The node's states when nothing is under way on it any more; undefined when that takes too long, or nobody waits any more. */
+async function statesAtEnd(
+  request: ApiRequest,
+  waitS: number,
+  { services, watch, handlers }: Deps,
+): Promise<Reply | undefined> {
   const { uuid } = await findNode(request, request.params['node']!, services);
 
   const { signal } = request;
@@ -73,13 +91,10 @@ export async function waited(
       if (mustLook || isLast) {
         mustLook = false;
         const node = await services.db.read.nodes.get(uuid);
-        if (!node) return later;
-        if (await hasEnded(node, services)) {
-          const shown = await handlers.getNodeStates(request, services);
-          return { ...shown, headers: { ...shown.headers, ...headers } };
-        }
+        if (!node) return undefined;
+        if (await hasEnded(node, services)) return await handlers.getNodeStates(request, services);
       }
-      if (isLast) return later;
+      if (isLast) return undefined;
       if (mustLook || isOver) continue;
       await new Promise<void>((resolve) => (wake = resolve));
       wake = () => {};

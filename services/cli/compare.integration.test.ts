@@ -4,6 +4,9 @@ import { createInstallation, type Installation } from './testing.ts';
 const N1 = 'f0000000-0000-4000-8000-000000000001';
 const N2 = 'f0000000-0000-4000-8000-000000000002';
 const PORT = 'f0000000-0000-4000-8000-00000000000a';
+const GROUP = 'f0000000-0000-4000-8000-00000000000b';
+const CONNECTOR = 'f0000000-0000-4000-8000-00000000000d';
+const TARGET = 'f0000000-0000-4000-8000-00000000000e';
 const CHASSIS = 'f0000000-0000-4000-8000-00000000000c';
 
 let bed: Installation;
@@ -68,6 +71,29 @@ beforeAll(async () => {
     '--local-link-connection',
     'switch_id=00:11:22:33:44:55',
   );
+  await ok('port', 'group', 'create', '--node', N1, '--uuid', GROUP, '--name', 'bond0', '--property', 'miimon=100');
+  await ok('node', 'trait', 'add', 'n1', 'CUSTOM_GOLD', 'HW_CPU_X86_VMX');
+  await ok('node', 'vif', 'attach', 'n1', 'f0000000-0000-4000-8000-00000000000f');
+  const volume = ['--node', N1, '--extra', 'a=[1,2]'];
+  await ok(
+    'volume',
+    'connector',
+    'create',
+    ...volume,
+    '--uuid',
+    CONNECTOR,
+    '--type',
+    'iqn',
+    '--connector-id',
+    'iqn.x:1',
+  );
+  await ok(
+    ...['volume', 'target', 'create', ...volume, '--uuid', TARGET, '--type', 'iscsi', '--boot-index', '0'],
+    ...['--volume-id', 'v', '--property', 'k=v'],
+  );
+  const steps = '[{"interface":"bios","step":"apply_configuration","args":{"settings":[]},"priority":50}]';
+  await ok('deploy', 'template', 'create', 'CUSTOM_GOLD', '--steps', steps, '--extra', 'x=1');
+  await ok('allocation', 'create', '--resource-class', 'none-such', '--name', 'a1', '--trait', 'CUSTOM_GOLD');
   await ok('node', 'manage', 'n1', '--wait');
 }, 60_000);
 afterAll(() => bed.end());
@@ -100,12 +126,38 @@ const SAME: ReadonlyArray<readonly string[]> = [
   ['port', 'list', '--node', 'n1', '-f', 'value'],
   ['port', 'show', PORT],
   ['port', 'show', '--address', '52:54:00:aa:bb:cc', '-f', 'json'],
+  ['port', 'group', 'list', '--long'],
+  ['port', 'group', 'list', '--node', 'n1', '--fields', 'name', 'mode', '-f', 'csv'],
+  ['port', 'group', 'show', 'bond0'],
+  ['port', 'group', 'show', GROUP, '--fields', 'properties', 'name', '-f', 'json'],
+  ['volume', 'connector', 'list'],
+  ['volume', 'connector', 'list', '--long', '-f', 'json'],
+  ['volume', 'connector', 'show', CONNECTOR],
+  ['volume', 'target', 'list', '--node', N1],
+  ['volume', 'target', 'list', '--long'],
+  ['volume', 'target', 'show', TARGET, '-f', 'yaml'],
+  ['deploy', 'template', 'list', '--long'],
+  ['deploy', 'template', 'show', 'CUSTOM_GOLD', '-f', 'json'],
+  ['allocation', 'list'],
+  ['allocation', 'list', '--long', '--state', 'error', '-f', 'json'],
+  ['allocation', 'show', 'a1'],
+  ['node', 'trait', 'list', 'n1'],
+  ['node', 'vif', 'list', 'n1', '-f', 'value'],
+  ['node', 'bios', 'setting', 'list', 'n1'],
+  ['node', 'bios', 'setting', 'list', 'n1', '--long', '-f', 'json'],
+  ['node', 'history', 'list', 'n1'],
+  ['node', 'console', 'show', 'n1'],
+  ['node', 'passthru', 'list', 'n1'],
+  ['node', 'list', '--long', '-f', 'yaml'],
+  ['node', 'show', 'n1', '-f', 'yaml', '-c', 'uuid', '-c', 'created_at', '-c', 'properties', '-c', 'name'],
   ['chassis', 'list', '--long', '-f', 'json'],
   ['chassis', 'show', CHASSIS],
   ['driver', 'list'],
   ['driver', 'list', '--long', '-f', 'json'],
   ['driver', 'show', 'ipmi'],
   ['driver', 'property', 'list', 'ipmi', '-f', 'json'],
+  ['driver', 'raid', 'property', 'list', 'fake-hardware'],
+  ['driver', 'passthru', 'list', 'fake-hardware'],
   ['conductor', 'list', '-c', 'Hostname', '-c', 'Alive'],
 ];
 

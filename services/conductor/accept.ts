@@ -1,6 +1,6 @@
 /** How work is accepted: one transaction that checks, reserves, moves the state machine and writes the run. After it the work is a row. */
-import type { Config, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
-import { asNodeId, asRunId, nextState, ServiceError } from '@bessemer/core';
+import type { Config, ErrorCode, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
+import { asNodeId, asRunId, isServiceError, nextState, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { Accepted } from '@bessemer/rpc';
@@ -27,6 +27,8 @@ export interface WorkRequest {
   readonly prepare?: (tx: Repositories, node: Node) => Promise<JsonObject>;
   /** @throws ServiceError when node or request do not allow it: nothing is written then. */
   readonly check?: (task: DriverTask, interfaceOf: InterfaceOf) => Promise<void> | void;
+  /** Puts what `check`, `prepare` and the plan find wrong with the node or the request into the words of the verb. */
+  readonly words?: (reason: string) => string;
   /** Written in the same transaction. */
   readonly nodePatch?: NodePatch;
   readonly also?: (tx: Repositories, node: Node) => Promise<void>;
@@ -73,6 +75,18 @@ export async function mustGetNode(repositories: Pick<Repositories, 'nodes'>, uui
   const node = await repositories.nodes.get(asNodeId(uuid));
   if (!node) throw new ServiceError('NODE_NOT_FOUND', `Node ${uuid} could not be found.`);
   return node;
+}
+
+const UNFIT: readonly ErrorCode[] = ['INVALID_PARAMETER', 'MISSING_PARAMETER', 'UNSUPPORTED_DRIVER_EXTENSION'];
+
+/** Runs checks; what they find unfit is told in the words of the verb. */
+async function inWords<T>({ words }: WorkRequest, checks: () => Promise<T>): Promise<T> {
+  try {
+    return await checks();
+  } catch (error) {
+    if (!words || !isServiceError(error) || !UNFIT.includes(error.code)) throw error;
+    throw new ServiceError(error.code, words(error.publicMessage), { context: error.context, cause: error });
+  }
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -123,11 +137,12 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
           checkMayOrder: () => session.checkMayOrder(),
         };
         const interfaceOf: InterfaceOf = (kind) => drivers.get(node, kind);
-        await request.check?.(task, interfaceOf);
-        const asked = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
-        const { segments, stepArguments } = withoutArguments(
-          flow.plan(task, interfaceOf, asked).filter((s) => s.steps.length > 0),
-        );
+        const { asked, segments, stepArguments } = await inWords(request, async () => {
+          await request.check?.(task, interfaceOf);
+          const input = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
+          const planned = flow.plan(task, interfaceOf, input).filter((s) => s.steps.length > 0);
+          return { asked: input, ...withoutArguments(planned) };
+        });
         const input = stepArguments ? { ...asked, stepArguments } : asked;
         if (request.endsCurrent !== undefined) endedRun = await endCurrent(tx, node, request.endsCurrent);
         else if (await tx.runs.current(node.uuid))

@@ -419,6 +419,41 @@ describe('a deployment through the agent', () => {
     expect(cleaner.done.size).toBe(1);
   });
 
+  it('holds between two parts of the work of one agent, which goes on in the same boot', async () => {
+    const hold = { interface: 'deploy', step: 'hold', args: {}, priority: 70 };
+    await conductor.handlers.doNodeDeploy(
+      { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: [hold] },
+      request('held'),
+    );
+    const agent = await booted();
+    agent.connect(conductor.agents);
+    const held = await world.reaches(node.uuid, 'deploy hold');
+    expect(held).toMatchObject({ reservation: null, deployStep: { step: 'hold', priority: 70 } });
+    expect([...agent.done.keys()]).toHaveLength(2);
+    await world.clock.advance(6 * 3_600_000);
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'unhold' }, request('go'));
+    await world.reaches(node.uuid, 'active');
+    expect([...agent.done.values()]).toEqual([1, 1, 1]);
+    expect(await typesOf()).not.toContain('step.failed');
+  });
+
+  it('cleans by hand in the ramdisk, with what the conductor does itself in between', async () => {
+    await world.db.write('test', async (tx) => {
+      await tx.nodes.processEvent(node.uuid, 'manage', {});
+    });
+    const erase = { interface: 'deploy', step: 'erase_devices_metadata' };
+    const pause = { interface: 'deploy', step: 'wait', args: { seconds: 5 } };
+    await conductor.handlers.doNodeClean(
+      { nodeUuid: node.uuid, cleanSteps: [erase, pause, erase, erase], disableRamdisk: false },
+      request('c'),
+    );
+    const agent = await booted();
+    agent.connect(conductor.agents);
+    await world.reaches(node.uuid, 'manageable');
+    expect([...agent.done.values()]).toEqual([1, 1, 1]);
+    expect(await world.get(node.uuid)).toMatchObject({ powerState: 'power off', cleanStep: {}, reservation: null });
+  });
+
   it('refuses a config drive that no message could bring to the node, and takes one that fits', async () => {
     const ask = (chars: number) =>
       conductor.handlers.doNodeDeploy(

@@ -21,6 +21,7 @@ import { createPowerSync } from './power-sync.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRunRetry, type RunRetry } from './retry.ts';
 import { createSession, type Session } from './session.ts';
+import { createChildSteps } from './steps/children.ts';
 import { createStepHandlers } from './steps/handlers.ts';
 import { createTakeOver } from './takeover.ts';
 import { createTaskWriter } from './task.ts';
@@ -166,6 +167,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       writer,
       drivers: registry,
       handlers: createStepHandlers(deps.depot),
+      onChildren: createChildSteps({ db, log, session, drivers: registry }),
       ssh: deps.ssh,
       configurer: deps.configurer,
       images: (jobs) => createImageOrders(jobs, { depot: deps.depot, writer, clock }),

@@ -36,8 +36,12 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
   const validate = (task: DriverTask, interfaceOf: InterfaceOf, ...kinds: InterfaceKind[]): void => {
     for (const kind of kinds) interfaceOf(kind).validate(task);
   };
-  const named = (steps: readonly JsonObject[], name: string): void => {
-    if (steps.length === 0) throw new ServiceError('MISSING_PARAMETER', `${name} must name at least one step.`);
+  const named = (steps: readonly JsonObject[], verb: 'clean' | 'service'): void => {
+    if (steps.length === 0)
+      throw new ServiceError(
+        'MISSING_PARAMETER',
+        `"${verb}_steps" is required when setting target provision state to ${verb}`,
+      );
   };
   /** Moves the state machine in the caller's transaction, under a lease of its own. */
   async function move(
@@ -61,7 +65,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
 
   return {
     async doNodeClean({ nodeUuid, cleanSteps, disableRamdisk }, { requestId }) {
-      named(cleanSteps, 'clean_steps');
+      named(cleanSteps, 'clean');
       return acceptor().accept({
         ...{ nodeUuid, requestId, method: 'doNodeClean', verb: 'clean', event: 'clean' },
         input: { cleanSteps, disableRamdisk },
@@ -73,7 +77,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
     },
 
     async doNodeService({ nodeUuid, serviceSteps, disableRamdisk }, { requestId }) {
-      named(serviceSteps, 'service_steps');
+      named(serviceSteps, 'service');
       return acceptor().accept({
         ...{ nodeUuid, requestId, method: 'doNodeService', verb: 'service', event: 'service' },
         input: { serviceSteps, disableRamdisk },
@@ -92,11 +96,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         input: { rescuePassword },
         check: (task, interfaceOf) => {
           if (task.node.maintenance) throw inMaintenance('rescuing', task.node);
-          refusal(
-            (reason) =>
-              `Failed to rescue instance ${task.node.instanceUuid ?? 'None'} for node ${task.node.uuid}: ${reason}`,
-            () => validate(task, interfaceOf, 'power', 'rescue', 'network'),
-          );
+          inWords(task.node, 'rescue', () => validate(task, interfaceOf, 'power', 'rescue', 'network'));
         },
       });
     },
@@ -107,11 +107,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         input: {},
         check: (task, interfaceOf) => {
           if (task.node.maintenance) throw inMaintenance('unrescuing', task.node);
-          refusal(
-            (reason) =>
-              `Failed to unrescue instance ${task.node.instanceUuid ?? 'None'} for node ${task.node.uuid}: ${reason}`,
-            () => validate(task, interfaceOf, 'power', 'rescue'),
-          );
+          inWords(task.node, 'unrescue', () => validate(task, interfaceOf, 'power', 'rescue'));
         },
       });
     },
@@ -140,7 +136,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         if (!nextState(node.provisionState, 'abort', null).ok) throw wrongState('abort', node);
         const run = await tx.runs.current(node.uuid);
         const step = run?.state === 'queued' ? undefined : run && stepOf(run);
-        if (run && step?.source === 'driver' && !step.abortable) {
+        if (run && step?.source && !step.abortable) {
           // It is in the middle of something: the abort comes when the step has ended.
           await tx.runs.update(run.id, run.fence, { notes: { ...run.notes, abortAfter: true } });
           return run.id;
@@ -188,12 +184,13 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
 /** The verb whose words an abort uses when no run is found. */
 const verbOf = (node: Node): string => (node.provisionState.startsWith('service') ? 'service' : 'clean');
 
-/** Runs a check and gives what it finds wrong the words of its verb. */
-function refusal(words: (reason: string) => string, check: () => void): void {
+/** Runs a check; what it finds wrong is told in Ironic's words. */
+function inWords(node: Node, verb: 'rescue' | 'unrescue', check: () => void): void {
   try {
     check();
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    throw new ServiceError(error.code, words(`Validation failed: ${error.publicMessage}`), { cause: error });
+    const words = `Failed to ${verb} instance ${node.instanceUuid ?? 'None'} for node ${node.uuid}: Validation failed: `;
+    throw new ServiceError(error.code, words + error.publicMessage, { cause: error });
   }
 }

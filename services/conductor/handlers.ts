@@ -143,6 +143,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         event: verb,
         input: { ...(configure ? { configure } : {}), ...(deploySteps ? { deploySteps } : {}) },
         prepare: async (tx, node) => ({ templates: await templatesFor(tx, node) }),
+        words: (reason) => `Failed to validate deploy or power info for node ${asked.uuid}: ${reason}`,
         check: async (task, interfaceOf) => {
           if (task.node.maintenance) throw inMaintenance('provisioning', task.node);
           if (rebuild && task.node.protected)
@@ -157,6 +158,8 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
+          const instanceInfo = withImageType(node.instanceInfo);
+          if (instanceInfo !== node.instanceInfo) await tx.nodes.update(node.uuid, { instanceInfo });
         },
       });
     },
@@ -252,6 +255,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       return { result: error.code === 'UNSUPPORTED_DRIVER_EXTENSION' ? null : false, reason: error.publicMessage };
     }
   }
+}
+
+/** Ironic's clients read there what kind of image was deployed: `partition` where kernel and ramdisk are named. */
+function withImageType(instanceInfo: JsonObject): JsonObject {
+  const { image_source: source, image_type: type, kernel, ramdisk } = instanceInfo;
+  if (source == null || type != null) return instanceInfo;
+  return { ...instanceInfo, image_type: kernel != null && ramdisk != null ? 'partition' : 'whole-disk' };
 }
 
 const finalState = (target: PowerTarget): 'power on' | 'power off' =>

@@ -23,6 +23,8 @@ export interface StepCallOptions {
   readonly handlers: Readonly<Record<ConductorStepName, StepHandler>>;
   readonly ssh: SshProbe;
   readonly configurer: Configurer;
+  /** Does a step on the child nodes of the task's node. */
+  readonly onChildren: (task: StepTask) => Promise<StepOutcome>;
 }
 
 export interface Call {
@@ -66,6 +68,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     const events: Array<Effects['events'][number]> = [];
     let nodePatch: NodePatch = {};
     let inventory: Effects['inventory'];
+    const documents: Array<NonNullable<Effects['documents']>[number]> = [];
     let seen = node;
     const task: StepTask = {
       /** With what this call has changed of it. */
@@ -119,6 +122,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       storeInventory: (found) => {
         inventory = found;
       },
+      changeDocument: (kind, change) => void documents.push({ kind, change }),
       job: (start) => jobs.ensure(run.id, attempt.id, start),
       async seenSince(types, sinceMs) {
         const [last] = await db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
@@ -127,7 +131,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     };
     return {
       task,
-      effects: () => ({ notes, events, nodePatch, ...(inventory ? { inventory } : {}) }),
+      effects: () => ({ notes, events, nodePatch, documents, ...(inventory ? { inventory } : {}) }),
       note: (patch) => void Object.assign(notes, patch),
     };
   }
@@ -137,6 +141,8 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     if (step.source === 'driver') {
       const implementation = options.drivers.get(node, step.interface);
       if (implementation.runStep) return { run: (task) => implementation.runStep!(task) };
+    } else if (step.source === 'children') {
+      return { run: options.onChildren };
     } else if (isConductorStep(step.step)) {
       const handler = options.handlers[step.step];
       return { run: (task) => handler.run(task), look: handler.lookAtWorld?.bind(handler) };

@@ -19,9 +19,11 @@ import type {
   WaitingFor,
 } from '@bessemer/core';
 import { nextState } from '@bessemer/core';
-import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
+import type { Db, NodeDocumentKind, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
+import type { DocumentChange } from './drivers/interfaces.ts';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
+import { followRules } from './inspection/apply.ts';
 import { forgetInstance } from './instance.ts';
 import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
@@ -38,6 +40,7 @@ export interface Effects {
   readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
+  readonly documents?: ReadonlyArray<{ readonly kind: NodeDocumentKind; readonly change: DocumentChange }>;
 }
 
 /** One attempt of a step and what came of it. */
@@ -112,10 +115,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
    */
   function own<T>(name: string, run: Run, fn: (held: Held) => Promise<T>): Promise<T> {
     return db.write(`run.${name}`, async (tx) => {
-      const row = await tx.runs.get(run.id);
-      const node = row && (await tx.nodes.get(row.nodeUuid));
-      if (!row || !node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
-      const held = holding(tx, await tx.runs.update(run.id, run.fence, {}), node);
+      const row = await tx.runs.update(run.id, run.fence, {});
+      const node = await tx.nodes.get(row.nodeUuid);
+      if (!node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
+      const held = holding(tx, row, node);
       const result = await fn(held);
       await flush(held);
       return result;
@@ -241,6 +244,15 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   }
   async function end(held: Held): Promise<'ended'> {
     await toWork(held);
+    if (held.run.verb === 'inspect') {
+      const { nodePatch, notes, failure } = await followRules(held.tx, held.node);
+      append(held, ...notes);
+      if (failure !== null) {
+        await failHeld(held, failure);
+        return 'ended';
+      }
+      patchNode(held, nodePatch);
+    }
     const flow = flowOf(held.run.verb);
     const event = flow.end(held.node);
     showStep(held, null);
@@ -265,7 +277,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   async function failHeld(held: Held, error: string, isAborted = false): Promise<void> {
     const flow = flowOf(held.run.verb);
     const step = stepOf(held.run);
-    const isInStep = step !== undefined && (step.inBand || step.source === 'driver');
+    const isInStep = step !== undefined && (step.inBand || step.source !== undefined);
     const failure = isAborted ? undefined : { error, isInStep };
     const wasTrusted = !held.node.maintenance;
     patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
@@ -294,7 +306,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     mergeNotes(held, effects.notes);
     patchNode(held, effects.nodePatch);
     append(held, ...effects.events);
-    if (effects.inventory) await held.tx.nodes.setInventory(held.node.uuid, effects.inventory);
+    const { tx, node } = held;
+    if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    for (const { kind, change } of effects.documents ?? [])
+      await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
     switch (outcome.kind) {
       case 'done': {
@@ -317,7 +332,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         if (outcome.isHold) {
           await toRest(held, 'hold');
           update(held, { deadline: clock.nowMs() + HOLD_MS });
-        } else if (step.abortable || step.source === 'driver') await toRest(held);
+        } else if (step.abortable || step.source) await toRest(held);
         wait(held, outcome.for);
         return 'waiting';
       case 'retry':

@@ -37,7 +37,7 @@ export interface Side {
   /** A request at the newest common version that prepares what follows. */
   prepare(method: string, path: string, body?: unknown): Promise<void>;
   /** A node of fake hardware with this name and UUID, and what else it is to have. */
-  node(name: string, more?: object): Promise<void>;
+  node(name: string, more?: { readonly owner?: string; readonly [field: string]: unknown }): Promise<void>;
   /** Waits until the node rests, and compares the states that it rests in. */
   rest(name: string): Promise<void>;
   /** Brings a node from enroll to manageable, available or active. */
@@ -214,11 +214,16 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       for (const [method, path, body] of requests) await send(method, path, body);
     },
     prepare,
-    async node(name, more = {}) {
+    async node(name, { owner, ...more } = {}) {
       await prepare('POST', '/v1/nodes', { driver: 'fake-hardware', uuid: id(name), name, ...more });
+      // Without authentication Ironic takes an owner only later.
+      if (owner !== undefined)
+        await prepare('PATCH', `/v1/nodes/${id(name)}`, [{ op: 'add', path: '/owner', value: owner }]);
     },
     rest,
     async bring(name, to) {
+      // A pretended power state is what was asked for last: without one Ironic takes the node for no allocation.
+      await prepare('PUT', `/v1/nodes/${id(name)}/states/power`, { target: 'power off' });
       const verbs = ['manage', 'provide', 'active'].slice(0, ['manageable', 'available', 'active'].indexOf(to) + 1);
       for (const target of verbs) await prepare('PUT', `/v1/nodes/${id(name)}/states/provision`, { target });
     },

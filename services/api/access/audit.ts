@@ -93,8 +93,9 @@ export function auditOf(
   };
   return {
     services: { ...services, db: { ...services.db, write } },
-    async done({ status }) {
-      if (isNoted || status >= 400) return;
+    async done({ status, headers }) {
+      // A repeat that got the first answer again changed nothing.
+      if (isNoted || status >= 400 || headers?.['Idempotency-Replayed']) return;
       const nodeUuid = await nodeOf(services.db.read);
       await services.db.write('audit', (tx) => note(tx, nodeUuid, named));
     },

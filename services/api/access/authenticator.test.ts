@@ -172,15 +172,23 @@ describe('bearer tokens', () => {
 });
 
 describe('an event stream', () => {
-  it('ends with the token that it was opened with', async () => {
+  it.each([
+    ['end of life', 3, async () => {}],
+    [
+      'revocation',
+      3600,
+      (api: TestApi) => api.db.write('revoke', async (tx) => tx.tokens.remove((await tx.tokens.find('t'))!.uuid)),
+    ],
+  ] as const)('ends with its token, at %s', async (_why, expires_in, before) => {
     const clock = new ManualClock();
     const { api } = await start(USERS, { clock });
-    const body = { name: 'short', role: 'reader', expires_in: 60 };
+    const body = { name: 't', role: 'reader', expires_in };
     const { json } = await api.request('POST', '/v1/tokens', { headers: basic('admin:right'), body });
     const stream = await fetch(`${api.url}/v1/events?after=now`, { headers: bearer(String(json['token'])) });
     const reader = stream.body!.getReader();
     await reader.read();
-    await clock.advance(60_000);
+    await before(api);
+    await clock.advance(30_000);
     for (let end = false; !end; ) end = (await reader.read()).done;
   });
 });

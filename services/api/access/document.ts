@@ -24,7 +24,7 @@ Made by \`node tools/gen-access.ts\` from \`services/api/access/policy.ts\`, whi
 Beside http_basic and keystone there are **bearer tokens**: \`POST /v1/tokens {"name": "ci", "role": "member", "project": "p", "expires_in": 86400}\` answers with the token, which is shown this once
 and stored as its SHA-256. Send it as \`Authorization: Bearer bsm_...\`, or as \`X-Auth-Token\`, so that Ironic's own client takes it too (\`--os-auth-type admin_token --os-token bsm_...\`).
 Without \`expires_in\` a token lives 90 days; \`null\` is for ever. Nobody makes a token that is stronger or wider than themselves, and none outlives the token that it was made with.
-\`GET /v1/tokens\` says when each was last used, to the minute; \`DELETE /v1/tokens/NAME\` ends it with the next request.
+\`GET /v1/tokens\` says when each was last used, to the minute; \`DELETE /v1/tokens/NAME\` ends it with the next request, and an open event stream within half a minute.
 
 Failed log-ins are counted per user and address (\`access.max_failed_logins\`), per address (three times as many) and per user (ten times as many). Each further one doubles a wait from one second to five minutes, in which the answer is
 429 with \`Retry-After\`; after 15 quiet minutes all is forgotten. Who is logged in already is not held up. Behind a reverse proxy, name it in \`access.trusted_proxies\`. An IPv6 network of 64 bits counts as one address.

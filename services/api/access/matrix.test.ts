@@ -135,9 +135,12 @@ const mayIn = (roles: Roles, role: Role, relation: 'owner' | 'lessee') =>
   roles[relation] !== undefined && hasRole(role, roles[relation]);
 
 /** What the table says, in words of its own. */
+/** Answered to everybody alike: with a refusal. */
+const CLOSED = ['lookup', 'heartbeat', 'continueInspection'];
+
 function expected(operation: OperationSpec, role: Role, relation: Relation): Verdict {
   const policy = POLICIES[operation.operationId]!;
-  if (policy.about === 'public') return 'allowed';
+  if (policy.about === 'public') return CLOSED.includes(operation.operationId) ? 'forbidden' : 'allowed';
   if (relation === 'system') return hasRole(role, policy.system) ? 'allowed' : 'forbidden';
   if (policy.about === 'service' || policy.about === 'list') {
     const { project } = policy as { project?: Role };

@@ -124,6 +124,9 @@ const TABLE = {
   getRoot: PUBLIC,
   getV1: PUBLIC,
   getHealth: PUBLIC,
+  lookup: PUBLIC,
+  heartbeat: PUBLIC,
+  continueInspection: PUBLIC,
 
   // Nodes. Who creates one in a project owns it.
   listNodes: list('reader', 'reader'),

@@ -14,6 +14,7 @@ import * as vifs from './node-vifs.ts';
 import * as nodes from './nodes.ts';
 import * as plans from './plans.ts';
 import * as ports from './ports.ts';
+import * as ramdisk from './ramdisk.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
 import * as tokens from './tokens.ts';
 import * as traits from './traits.ts';
@@ -31,6 +32,7 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getRoot,
   getV1,
   getHealth,
+  ...ramdisk,
   ...nodeHandlers,
   ...states,
   ...devices,

@@ -9,9 +9,8 @@ import {
   type JsonObject,
   ServiceError,
 } from '@bessemer/core';
-import type { NodePatch } from '@bessemer/db';
+import type { NodePatch, Repositories } from '@bessemer/db';
 import { strictBoolean } from '../http/query.ts';
-import type { ApiServices } from '../request.ts';
 import { NODE_FIELD } from '../views/node-fields.ts';
 
 /** RFC 3986 unreserved characters; a uuid is no name. */
@@ -20,12 +19,12 @@ const NAME = /^[A-Za-z0-9._~-]+$/;
 type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
 
 /**
- * The patch for the fields in `body` (wire names). Null empties a field; an interface that is null falls back to the default.
+ * The patch for the fields in `body` (wire names); what it refers to is looked up in `read`, inside a transaction its own view. Null empties a field; an interface that is null falls back to the default.
  * @throws ServiceError INVALID_PARAMETER naming field and value.
  */
 export async function nodePatchFrom(
   body: JsonObject,
-  services: ApiServices,
+  read: Repositories,
   verb: 'create' | 'patch',
 ): Promise<MutablePatch> {
   const patch: Record<string, unknown> = {};
@@ -37,20 +36,14 @@ export async function nodePatchFrom(
       interfaces[field.interfaceKind] = value === null ? null : String(value);
       continue;
     }
-    patch[field.key!] = await valueFor(wire, field.kind, value, services, verb);
+    patch[field.key!] = await valueFor(wire, field.kind, value, read, verb);
   }
   if (Object.keys(interfaces).length > 0) patch['interfaces'] = interfaces;
   if (patch['maintenance'] === false) patch['maintenanceReason'] = null;
   return patch as MutablePatch;
 }
 
-async function valueFor(
-  wire: string,
-  kind: string,
-  value: Json,
-  services: ApiServices,
-  verb: string,
-): Promise<unknown> {
+async function valueFor(wire: string, kind: string, value: Json, read: Repositories, verb: string): Promise<unknown> {
   switch (wire) {
     case 'name':
       if (value !== null && (!NAME.test(String(value)) || isUuid(String(value))))
@@ -67,15 +60,13 @@ async function valueFor(
       return value === null ? null : String(value).toLowerCase();
     case 'chassis_uuid': {
       if (value === null) return null;
-      const chassis = isUuid(String(value))
-        ? await services.db.read.chassis.find(String(value).toLowerCase())
-        : undefined;
+      const chassis = isUuid(String(value)) ? await read.chassis.find(String(value).toLowerCase()) : undefined;
       if (!chassis) throw new ServiceError('INVALID_PARAMETER', `Chassis ${String(value)} could not be found.`);
       return asChassisId(chassis.uuid);
     }
     case 'parent_node': {
       if (value === null) return null;
-      const parent = await services.db.read.nodes.find(String(value));
+      const parent = await read.nodes.find(String(value));
       if (!parent) throw new ServiceError('INVALID_PARAMETER', `Node ${String(value)} could not be found.`);
       return parent.uuid;
     }

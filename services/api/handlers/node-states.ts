@@ -15,6 +15,7 @@ import { strictBoolean } from '../http/query.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { stateName, statesView } from '../views/node.ts';
 import { findNode } from './nodes.ts';
+import { withRunbook } from './runbook-steps.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
 const notPossible = (action: string, node: Node, state: string | null) =>
@@ -77,7 +78,7 @@ const FIELD_RULES: Readonly<Record<string, { since: number; verbs: readonly Prov
   service_steps: { since: 87, verbs: ['service'] },
   rescue_password: { since: 38, verbs: ['rescue'] },
   disable_ramdisk: { since: 70, verbs: ['clean', 'service'] },
-  runbook: { since: 92, verbs: ['clean', 'service', 'active', 'deploy', 'rebuild'] },
+  runbook: { since: 92, verbs: ['clean', 'service'] },
 };
 
 function checkVerb(request: ApiRequest, node: Node, body: JsonObject): ProvisionVerb {
@@ -135,9 +136,10 @@ export const setProvisionState: Handler = async (request, services) => {
       );
     throw notPossible(verb, node, stateName(node.provisionState, request.minor));
   }
+  const order = await withRunbook(body, verb, node, request, services);
   const host = await hostFor(node, services);
-  const steps = (name: string) => (Array.isArray(body[name]) ? (body[name] as JsonObject[]) : null);
-  const noRamdisk = body['disable_ramdisk'] == null ? false : strictBoolean('disable_ramdisk', body['disable_ramdisk']);
+  const steps = (name: string) => (Array.isArray(order[name]) ? (order[name] as JsonObject[]) : null);
+  const noRamdisk = strictBoolean('disable_ramdisk', order['disable_ramdisk'] ?? false);
   const { rpc } = services;
   switch (event) {
     case 'deploy':

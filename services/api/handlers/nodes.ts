@@ -11,9 +11,10 @@ import {
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
-import type { NodeFilter, NodeValues } from '@bessemer/db';
+import type { NodeFilter, NodePatch, NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
+import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
 import {
@@ -30,8 +31,9 @@ import {
 import { nextText } from '../views/links.ts';
 import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
-import { createNodeWriter } from '../views/node-rows.ts';
+import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, nodePatchFrom } from './node-input.ts';
+import { patchConsequences } from './node-patch-rules.ts';
 
 /** There are few microversions. */
 function memoised<T>(make: (minor: number) => T): (minor: number) => T {
@@ -158,11 +160,30 @@ export const listNodesDetail: Handler = (request, services) => listReply(request
 export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
 
+const KEPT_WRITERS = 100;
+/** Writers of full views, as long as the conductors are the same. */
+const fullWriters = new WeakMap<Conductors, Map<string, NodeWriter>>();
+
+function fullWriter(minor: number, base: string, conductors: Conductors): NodeWriter {
+  let writers = fullWriters.get(conductors);
+  if (!writers) fullWriters.set(conductors, (writers = new Map()));
+  const key = `${minor} ${base}`;
+  let found = writers.get(key);
+  if (!found) {
+    if (writers.size >= KEPT_WRITERS) writers.clear();
+    writers.set(key, (found = createNodeWriter(fullFields(minor), { isFull: true, minor, base, conductors })));
+  }
+  return found;
+}
+
 export const getNode: Handler = async (request, services) => {
   const isFull = !request.query.has('fields');
   const { minor, base } = request;
   const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
-  const writer = createNodeWriter(fields, { isFull, minor, base, conductors: await readConductors(services) });
+  const conductors = await readConductors(services);
+  const writer = isFull
+    ? fullWriter(minor, base, conductors)
+    : createNodeWriter(fields, { isFull, minor, base, conductors });
   return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
 };
 
@@ -174,7 +195,7 @@ export const createNode: Handler = async (request, services) => {
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
-  const patch = await nodePatchFrom(body, services, 'create');
+  const patch = await nodePatchFrom(body, services.db.read, 'create');
   const conductors = await readConductors(services);
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
@@ -261,11 +282,13 @@ export const patchNode: Handler = async (request, services) => {
       );
     const before = patchable(now);
     const after = applyPatch(before, operations, request.minor);
+    const { maintenance: _maintenance, maintenance_reason: _reason, ...creatable } = after;
+    checkDocument(request.operation, creatable);
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))
       changed['driver_info'] = keepMaskedSecrets(now.driverInfo, (changed['driver_info'] ?? {}) as JsonObject);
-    const patch = await nodePatchFrom(changed, services, 'patch');
+    const patch = await nodePatchFrom(changed, tx, 'patch');
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
@@ -275,16 +298,9 @@ export const patchNode: Handler = async (request, services) => {
       if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
       checkInterfaces(interfaces, description);
     }
-    checkProtection(now, patch);
-    if (
-      touched.has('instance_uuid') &&
-      now.instanceUuid !== null &&
-      patch.instanceUuid &&
-      patch.instanceUuid !== now.instanceUuid
-    )
-      throw new ServiceError('NODE_ASSOCIATED', `Node ${now.uuid} is associated with instance ${now.instanceUuid}.`);
+    const consequences = await patchConsequences(tx, now, patch as NodePatch, touched);
     const { interfaces: _ignored, ...rest } = patch;
-    const updated = await tx.nodes.update(now.uuid, { ...rest, interfaces });
+    const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });
     if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)
       await tx.events.append({
         type: 'node.maintenance',
@@ -296,19 +312,6 @@ export const patchNode: Handler = async (request, services) => {
   });
   return ok(await showFull(request, services, node));
 };
-
-function checkProtection(now: Node, patch: { protected?: boolean; retired?: boolean }): void {
-  if (patch.protected === true && !now.protected && now.provisionState !== 'active' && now.provisionState !== 'rescue')
-    throw new ServiceError(
-      'INVALID_STATE',
-      `Node ${now.uuid} can only be made protected in provision states 'active' or 'rescue', the current state is '${now.provisionState}'`,
-    );
-  if (patch.retired === true && !now.retired && now.provisionState === 'available')
-    throw new ServiceError(
-      'INVALID_STATE',
-      `Node ${now.uuid} can not have 'retired' set in provision state 'available', the current state is 'available'`,
-    );
-}
 
 export const deleteNode: Handler = async (request, services) => {
   const ident = request.params['node']!;

@@ -5,6 +5,7 @@ import {
   isUuid,
   type Json,
   type JsonObject,
+  ruleProblem,
   type Runbook,
   ServiceError,
 } from '@bessemer/core';
@@ -156,6 +157,8 @@ const rules = createResource<InspectionRule, object>({
         'INVALID_PARAMETER',
         `Inspection rule: priority ${rule.priority} is out of range, it must be between 0 and ${MAX_PRIORITY}.`,
       );
+    const problem = ruleProblem(rule);
+    if (problem) throw new ServiceError('INVALID_PARAMETER', `Inspection rule: ${problem}`);
   },
   async mayWrite(_tx, { found, patch, touched }) {
     if (found?.sensitive && touched.has('sensitive') && !patch.sensitive)

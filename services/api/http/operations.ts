@@ -25,6 +25,13 @@ const TEMPLATES: readonly Template[] = (() => {
   return [...byPath.values()].sort((a, b) => parameters(a) - parameters(b));
 })();
 
+/** By number of parts and by the second one, which no template has a parameter in: what is after `/v1`. */
+const BY_SHAPE = Map.groupBy(TEMPLATES, ({ parts }) => shapeOf(parts));
+
+function shapeOf(parts: readonly string[]): string {
+  return `${parts.length} ${parts[1]}`;
+}
+
 function split(path: string): string[] {
   return path.split('/').filter((part) => part !== '');
 }
@@ -35,15 +42,11 @@ function parameters(template: Template): number {
 /** The operation for a method and a path (a trailing slash does not matter). */
 export function matchOperation(method: string, path: string): Match {
   const parts = split(path);
-  for (const template of TEMPLATES) {
-    if (template.parts.length !== parts.length) continue;
+  for (const template of BY_SHAPE.get(shapeOf(parts)) ?? []) {
+    if (!template.parts.every((part, i) => part === parts[i] || part.startsWith('{'))) continue;
     const params: Record<string, string> = {};
-    const fits = template.parts.every((part, i) => {
-      if (!part.startsWith('{')) return part === parts[i];
-      params[part.slice(1, -1)] = safeDecode(parts[i]!);
-      return true;
-    });
-    if (!fits) continue;
+    for (const [i, part] of template.parts.entries())
+      if (part.startsWith('{')) params[part.slice(1, -1)] = safeDecode(parts[i]!);
     const operation = template.operations.get(method);
     if (operation) return { kind: 'found', operation, params };
     return { kind: 'method', allowed: [...template.operations.keys()].sort() };

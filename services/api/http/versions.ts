@@ -1,5 +1,5 @@
 /** Microversions 1.1 to 1.115: negotiation as Ironic does it. */
-import { ServiceError } from '@bessemer/core';
+import { routeError } from './gates.ts';
 
 export const MIN_MINOR = 1;
 export const MAX_MINOR = 115;
@@ -24,12 +24,18 @@ export function negotiateMinor(own: string | undefined, common: string | undefin
   if (asked === undefined) return MIN_MINOR;
   if (asked.toLowerCase() === 'latest') return MAX_MINOR;
   const match = /^(\d{1,4})\.(\d{1,6})$/.exec(asked);
-  if (!match) throw new ServiceError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
+  if (!match) throw routeError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
   const minor = Number(match[2]);
-  if (match[1] !== '1' || minor < MIN_MINOR || minor > MAX_MINOR)
-    throw new ServiceError(
+  const range = `The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`;
+  if (match[1] !== '1')
+    throw routeError(
       'NOT_ACCEPTABLE',
-      `Version ${asked} was requested but the requested API version is not supported. The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`,
+      `Mutually exclusive versions requested. Version ${asked} requested but not supported by this service. ${range}`,
+    );
+  if (minor < MIN_MINOR || minor > MAX_MINOR)
+    throw routeError(
+      'NOT_ACCEPTABLE',
+      `Version ${asked} was requested but the minor version is not supported by this service. ${range}`,
     );
   return minor;
 }

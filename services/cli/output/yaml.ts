@@ -15,7 +15,23 @@ const HAS_INDICATOR = /^[#,[\]{}&*!|>'"%@`]|^[-?:](?:\s|$)|^(?:---|\.\.\.)|:(?:\
 
 /** Characters that Python escapes unless it is told that its reader knows Unicode. */
 const ESCAPED = /[^\x20-\x7e]/;
-const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\t': '\\t', '\r': '\\r', '"': '\\"', '\\': '\\\\' };
+const SHORT: Readonly<Record<string, string>> = {
+  '\0': '\\0',
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\v': '\\v',
+  '\f': '\\f',
+  '\r': '\\r',
+  '\x1b': '\\e',
+  '"': '\\"',
+  '\\': '\\\\',
+  '\x85': '\\N',
+  '\xa0': '\\_',
+  '\u2028': '\\L',
+  '\u2029': '\\P',
+};
 function doubleQuoted(text: string): string {
   const escaped = text.replace(/["\\]|[^\x20-\x7e]/gu, (character) => {
     const short = SHORT[character];

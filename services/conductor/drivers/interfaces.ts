@@ -15,7 +15,7 @@ import type {
   Step,
   WaitingFor,
 } from '@bessemer/core';
-import type { NodePatch } from '@bessemer/db';
+import type { NodeDocumentKind, NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import type { Awaited, StepOutcome } from '../steps/outcome.ts';
 
@@ -51,6 +51,9 @@ export interface DriverStep {
   readonly rows?: (args: JsonObject, input: JsonObject) => readonly Step[];
 }
 
+/** Pure: it may be called again. */
+export type DocumentChange = (stored: JsonObject) => JsonObject;
+
 /** What a driver's step is given. It looks at the world each time it is called and holds nothing in memory. */
 export interface DriverStepTask extends DriverTask {
   readonly step: Step;
@@ -70,6 +73,8 @@ export interface DriverStepTask extends DriverTask {
   patchNode(patch: NodePatch): void;
   /** What an inspection found. Written together with the outcome. */
   storeInventory(found: { readonly inventory: JsonObject; readonly pluginData: JsonObject }): void;
+  /** What is known of BIOS or firmware, by setting or component: made anew from what is stored. Written together with the outcome. */
+  changeDocument(kind: NodeDocumentKind, change: DocumentChange): void;
 }
 
 /** What every interface has. */

@@ -110,13 +110,20 @@ export const driverStep = (
   source: 'driver',
 });
 
-/** Steps in their order as the segments of a run: neighbours of one party belong together. */
+/** A step that is done on child nodes. `args`: `args` for the step, and `nodes`, the uuids of the children; none means all. */
+export const childStep = (kind: InterfaceKind, step: string, args: JsonObject, priority: number): Step => ({
+  ...driverStep(kind, { step, onRepeat: 'safe', abortable: false }, args, priority),
+  source: 'children',
+});
+
+/** Steps in their order as the segments of a run: neighbours of one party belong together. An agent knows a step of a segment by its name. */
 export function segmentsOf(steps: readonly Step[]): Segment[] {
   const segments: Array<{ party: Segment['party']; steps: Step[] }> = [];
   for (const step of steps) {
     const party = step.inBand ? 'agent' : 'conductor';
     const last = segments.at(-1);
-    if (last?.party === party) last.steps.push(step);
+    const isNamed = party === 'agent' && last?.steps.some((other) => other.step === step.step);
+    if (last?.party === party && !isNamed) last.steps.push(step);
     else segments.push({ party, steps: [step] });
   }
   return segments;

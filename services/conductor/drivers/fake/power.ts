@@ -8,16 +8,17 @@ import type { PowerInterface } from '../interfaces.ts';
 import { millisecondsOf, type Pretence, pretendedProperties } from './pretence.ts';
 
 export function createFakePower(pretence: Pretence, clock: Clock): PowerInterface {
-  const told = new Map<string, { state: PowerState; before: PowerState | null; atMs: number }>();
+  const told = new Map<string, { state: PowerState; before: PowerState | null; atMs: number; createdAt: number }>();
   const lagOf = (node: Node): number => millisecondsOf(node, 'fake_power_delay_ms');
   const stateOf = (node: Node): PowerState | null => {
     const last = told.get(node.uuid);
-    if (!last) return node.powerState;
+    // A node that was deleted and made again under its old uuid is another machine.
+    if (last?.createdAt !== node.createdAt) return node.powerState;
     return clock.monotonicMs() >= last.atMs ? last.state : last.before;
   };
   const turn = (node: Node, state: PowerState): void => {
     const before = stateOf(node);
-    told.set(node.uuid, { state, before, atMs: clock.monotonicMs() + lagOf(node) });
+    told.set(node.uuid, { state, before, atMs: clock.monotonicMs() + lagOf(node), createdAt: node.createdAt });
   };
   return {
     properties: {
