@@ -64,7 +64,7 @@ export const listConductors: Handler = async (request, services) => {
   if (page.sortDir === 'desc') all.reverse();
   const start = page.marker === undefined ? 0 : all.findIndex((c) => c.hostname === page.marker) + 1;
   const found = all.slice(start, start + page.limit);
-  const items = found.map((c) => conductorView(c, fields, request.base));
+  const items = found.map((c) => conductorView(c, fields, { base: request.base, nowMs: services.clock.nowMs() }));
   return ok(
     collection('conductors', items, {
       base: request.base,
@@ -83,5 +83,5 @@ export const getConductor: Handler = async (request, services) => {
   const fields = request.query.has('fields')
     ? fieldsOf(request.query, false, conductorFieldTable, request.minor).fields
     : conductorFieldTable.all;
-  return ok(conductorView(found, fields, request.base));
+  return ok(conductorView(found, fields, { base: request.base, nowMs: services.clock.nowMs() }));
 };

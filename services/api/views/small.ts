@@ -5,10 +5,10 @@ import { linksTo } from './links.ts';
 
 type Row<T> = readonly [wire: string, since: number, read: (item: T) => JsonObject[string]];
 
-type ListedConductor = ConductorSession & { alive: boolean };
+type ListedConductor = ConductorSession & { alive: boolean; readonly lastSeenAt: number };
 const CONDUCTOR_ROWS: ReadonlyArray<Row<ListedConductor>> = [
   ['created_at', 1, (c) => formatTime(c.startedAt)],
-  ['updated_at', 1, (c) => formatTime(c.expiresAt)],
+  ['updated_at', 1, (c) => formatTime(c.lastSeenAt)],
   ['hostname', 1, (c) => c.hostname],
   ['conductor_group', 1, (c) => c.conductorGroup],
   ['drivers', 1, (c) => c.drivers.map((d) => d.name).sort()],
@@ -26,8 +26,13 @@ function view<T>(rows: ReadonlyArray<Row<T>>, item: T, fields: readonly string[]
   return Object.fromEntries(rows.filter((r) => fields.includes(r[0])).map((r) => [r[0], r[2](item)]));
 }
 
-export const conductorView = (conductor: ListedConductor, fields: readonly string[], base: string): JsonObject => ({
-  ...view(CONDUCTOR_ROWS, conductor, fields),
+/** A conductor that is alive was seen now; a dead one when its session ran out. */
+export const conductorView = (
+  conductor: ConductorSession & { alive: boolean },
+  fields: readonly string[],
+  { base, nowMs }: { readonly base: string; readonly nowMs: number },
+): JsonObject => ({
+  ...view(CONDUCTOR_ROWS, { ...conductor, lastSeenAt: Math.min(conductor.expiresAt, nowMs) }, fields),
   links: linksTo(base, `conductors/${conductor.hostname}`),
 });
 
