@@ -28,7 +28,7 @@ export const getTimeline: Handler = async (request, services) => {
   const wanted = request.query.get('run');
   const run = wanted
     ? await read.runs.get(asRunId(wanted))
-    : ((await read.runs.latest(node.uuid, 'deploy')) ?? (await read.runs.latest(node.uuid)));
+    : ((await read.runs.latest(node.uuid, ['deploy', 'rebuild'])) ?? (await read.runs.latest(node.uuid)));
   if (wanted && run?.nodeUuid !== node.uuid)
     throw new ServiceError('RUN_NOT_FOUND', `Run ${wanted} of node ${node.uuid} could not be found.`);
   const events = run ? await read.events.listAfter(undefined, { runId: run.id }, EVENTS_PER_RUN) : [];
