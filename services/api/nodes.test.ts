@@ -378,6 +378,22 @@ describe('explaining nodes', () => {
     expect(why.json).toMatchObject({ waiting_for: null, run: null, what_to_do: 'Next: baremetal node manage first' });
   });
 
+  it('says that what failed in a step is waited for by nobody, and what leads out', async () => {
+    const first = (await api.db.read.nodes.find('first'))!;
+    await api.db.write('test', (tx) =>
+      tx.nodes.update(first.uuid, {
+        maintenance: true,
+        fault: 'clean failure',
+        lastError: 'a disk is missing',
+      }),
+    );
+    expect((await api.request('GET', '/v1/nodes/first/why')).json).toMatchObject({
+      summary: 'The node has a fault: clean failure: a disk is missing',
+      what_to_do:
+        'Look at the machine. Then: baremetal node maintenance unset first. Next: baremetal node manage first',
+    });
+  });
+
   it('has an empty timeline before the first run', async () => {
     expect((await api.request('GET', '/v1/nodes/first/timeline')).json).toMatchObject({ run: null, phases: [] });
   });

@@ -78,10 +78,15 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
       summary: `${run.verb}: works on ${currentStep(run) ?? 'its last step'}.`,
       whatToDo: 'Nothing: it goes on by itself.',
     };
-  if (node.fault)
+  if (node.fault === 'power failure')
     return {
       summary: `The node has a fault: ${node.fault}.`,
       whatToDo: `It is looked at again by itself and the maintenance ends when the BMC answers; see to power, cable and credentials of the BMC.`,
+    };
+  if (node.fault)
+    return {
+      summary: `The node has a fault: ${node.fault}: ${node.lastError ?? node.maintenanceReason ?? 'no reason was stored'}`,
+      whatToDo: `Look at the machine. Then: baremetal node maintenance unset ${node.name ?? node.uuid}. ${nextCommands(node)}`,
     };
   if (node.maintenance)
     return {
@@ -114,6 +119,10 @@ function nextCommands(node: Node): string {
     'clean failed': 'manage',
     'inspect failed': 'manage',
     'adopt failed': 'manage',
+    rescue: 'unrescue',
+    'rescue failed': 'unrescue',
+    'unrescue failed': 'unrescue',
+    'service failed': 'abort',
   };
   if (node.provisionState === 'deploy failed')
     return `Mend the cause, then: baremetal node retry ${name} (goes on at the step that failed), or baremetal node undeploy ${name}`;
