@@ -96,7 +96,8 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
   if (isTransient(state))
     return {
       summary: `The node is ${state} and no run works on it.`,
-      whatToDo: 'A conductor takes it up when it next looks; if none is alive, start one.',
+      whatToDo:
+        'A conductor fails it within ten minutes, so that it can be ordered again; if none is alive, start one.',
     };
   if (state.endsWith('failed') || state === 'error')
     return { summary: `${state}: ${node.lastError ?? 'no reason was stored'}`, whatToDo: nextCommands(node) };
