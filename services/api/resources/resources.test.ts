@@ -1,4 +1,4 @@
-import { asPortId, type JsonObject } from '@bessemer/core';
+import { asPortId, type JsonObject, ServiceError } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from '../testing.ts';
@@ -466,6 +466,17 @@ describe('allocations', () => {
     expect((await refused({ node: NODE }, 57))[0]).toBe(406);
     expect((await refused({ resource_class: 'x', name: 'bad name' }))[0]).toBe(400);
     expect((await api.request('PATCH', '/v1/allocations/x', { version: 56, body: [] })).status).toBe(405);
+  });
+
+  it('name the node to backfill, so that no other is given when its conductor is gone', async () => {
+    await addNode(NODE);
+    api.answer('allocate', new ServiceError('TEMPORARY_FAILURE', 'gone'));
+    const body = { node: NODE, resource_class: 'baremetal', name: 'web-1' };
+    expect((await api.request('POST', '/v1/allocations', { body })).status).toBe(503);
+    expect(await api.db.read.allocations.find('web-1')).toMatchObject({
+      state: 'allocating',
+      candidateNodes: [NODE],
+    });
   });
 
   it('keep an active node', async () => {
