@@ -198,6 +198,15 @@ describe('changing nodes', () => {
     expect(stored?.driverInfo).toEqual({ ...driverInfo, bmc: { password: 'one', user: 'v' }, note: '******' });
   });
 
+  it('keeps what is masked of instance_info when it is sent back as shown', async () => {
+    const stored = { image_url: 'http://u:w@h/', configdrive: 'abc', root_password: 'x', image_source: 'a' };
+    const ident = name();
+    await create({ name: ident, instance_info: stored });
+    const shown = (await api.request('GET', `/v1/nodes/${ident}`)).json['instance_info'] as object;
+    await patch(ident, [{ op: 'replace', path: '/instance_info', value: { ...shown, image_source: 'b' } }]);
+    expect((await api.db.read.nodes.find(ident))?.instanceInfo).toEqual({ ...stored, image_source: 'b' });
+  });
+
   it('falls back to the default interface when one is removed', async () => {
     const ident = name();
     await create({ name: ident, power_interface: 'no-power' });
