@@ -1,8 +1,32 @@
 #!/usr/bin/env node
 // Starts the program under the Node 24 that the project brings along, whichever Node ran this file.
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { setInterval } from 'node:timers';
 import { fileURLToPath } from 'node:url';
+
+/** The npx that started this, if one did, some shells above. */
+function npxAbove() {
+  if (process.env.npm_command !== 'exec' || !existsSync('/proc/self/stat')) return undefined;
+  try {
+    for (let pid = process.ppid, steps = 0; pid > 1 && steps < 4; steps++) {
+      if (/^npm exec\b/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) return pid;
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      pid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+    }
+  } catch {
+    // It ended while it was looked for.
+  }
+  return undefined;
+}
+
+// Whoever ends npx means the program, and npx tells only the shell between them.
+const npx = npxAbove();
+if (npx !== undefined)
+  setInterval(() => {
+    if (!existsSync(`/proc/${npx}`)) process.kill(process.pid, 'SIGTERM');
+  }, 100).unref();
 
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 if (Number(process.versions.node.split('.')[0]) >= 24) {
