@@ -96,7 +96,8 @@ export const adopt: StepHandler = {
       if (!isServiceError(error) || isTransientError(error)) throw error;
       // What is stored of its power is as doubtful as the rest.
       task.patchNode({ powerState: null });
-      return failed(`Error while attempting to adopt node ${task.node.uuid}: ${error.publicMessage}.`);
+      const reason = error.publicMessage.replace(/\.$/, '');
+      return failed(`Error while attempting to adopt node ${task.node.uuid}: ${reason}.`);
     }
   },
 };
