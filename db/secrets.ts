@@ -52,6 +52,13 @@ export const MASK = '******';
 /** Replaces every sealed value in JSON text by `"******"` without parsing it. */
 export const maskSealed = (json: string): string => json.replaceAll(SEALED_IN_JSON, `"${MASK}"`);
 
+/**
+ * So many opened values are remembered, those used last: a node is read some dozen times on its way through a deployment, and
+ * a conductor that works on it has its secrets in memory anyway. Long ones (config drives) are read once.
+ */
+const REMEMBERED = 1_000;
+const REMEMBERED_LENGTH = 1_000;
+
 export interface Cipher {
   seal(plain: string, owner: string, field: string): string;
   /** @throws Error when the key is unknown or the text was changed or belongs elsewhere. */
@@ -80,7 +87,20 @@ export function createCipher(keys: SecretKeys, random: Random): Cipher {
     return `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
   };
 
+  const remembered = new Map<string, { owner: string; field: string; plain: string }>();
   const open = (sealed: string, owner: string, field: string): string => {
+    const known = remembered.get(sealed);
+    const isKnown = known?.owner === owner && known.field === field;
+    const plain = isKnown ? known.plain : decrypt(sealed, owner, field);
+    if (sealed.length > REMEMBERED_LENGTH) return plain;
+    // The map's order is that of the last use.
+    if (known) remembered.delete(sealed);
+    else if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(sealed, { owner, field, plain });
+    return plain;
+  };
+
+  const decrypt = (sealed: string, owner: string, field: string): string => {
     const [, keyId = '', nonce = '', text = ''] = SEALED.exec(sealed) ?? [];
     const key = known.get(keyId);
     if (!key)
