@@ -58,6 +58,11 @@ export const maskSealed = (json: string): string => json.replaceAll(SEALED_IN_JS
  */
 const REMEMBERED = 1_000;
 const REMEMBERED_LENGTH = 1_000;
+interface Opened {
+  readonly owner: string;
+  readonly field: string;
+  readonly plain: string;
+}
 
 export interface Cipher {
   seal(plain: string, owner: string, field: string): string;
@@ -80,23 +85,28 @@ export function createCipher(keys: SecretKeys, random: Random): Cipher {
   const currentKey = known.get(keys.keyId)!;
   const associated = (owner: string, field: string) => Buffer.from(`${owner}\n${field}`);
 
+  const remembered = new Map<string, Opened>();
+  function remember(sealed: string, opened: Opened): void {
+    if (sealed.length > REMEMBERED_LENGTH) return;
+    // The map's order is that of the last use.
+    if (!remembered.delete(sealed) && remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(sealed, opened);
+  }
+
   const seal = (plain: string, owner: string, field: string): string => {
     const nonce = random.bytes(12);
     const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(associated(owner, field));
     const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
+    const sealed = `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
+    remember(sealed, { owner, field, plain });
+    return sealed;
   };
 
-  const remembered = new Map<string, { owner: string; field: string; plain: string }>();
   const open = (sealed: string, owner: string, field: string): string => {
     const known = remembered.get(sealed);
     const isKnown = known?.owner === owner && known.field === field;
     const plain = isKnown ? known.plain : decrypt(sealed, owner, field);
-    if (sealed.length > REMEMBERED_LENGTH) return plain;
-    // The map's order is that of the last use.
-    if (known) remembered.delete(sealed);
-    else if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value!);
-    remembered.set(sealed, { owner, field, plain });
+    remember(sealed, { owner, field, plain });
     return plain;
   };
 
