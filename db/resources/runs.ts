@@ -30,11 +30,8 @@ const insert = statement((b) =>
 const get = statement((b) => runs(b).where('id', param('id')));
 const current = statement((b) => unfinished(b).where('node_uuid', param('nodeUuid')));
 const latest = statement((b) => runs(b).where('node_uuid', param('nodeUuid')).orderBy('seq', 'desc').limit(1));
-const latestOfVerb = statement((b) =>
-  runs(b)
-    .where({ node_uuid: param('nodeUuid'), verb: param('verb') })
-    .orderBy('seq', 'desc')
-    .limit(1),
+const latestOfVerbs = statement((b) =>
+  runs(b).where('node_uuid', param('nodeUuid')).where(b.inList('verb', 'verbs')).orderBy('seq', 'desc').limit(1),
 );
 const listUnfinished = statement((b) => unfinished(b).orderBy('seq'));
 const listOwned = statement((b) => unfinished(b).where('owner', param('owner')).orderBy('seq'));
@@ -105,8 +102,12 @@ export function createRunRepository(context: Context): RunRepository {
     },
     get: async (id) => one(await first(sql, get, { id })),
     current: async (nodeUuid) => one(await first(sql, current, { nodeUuid })),
-    latest: async (nodeUuid, verb) =>
-      one(await (verb === undefined ? first(sql, latest, { nodeUuid }) : first(sql, latestOfVerb, { nodeUuid, verb }))),
+    latest: async (nodeUuid, verbs) =>
+      one(
+        await (verbs === undefined
+          ? first(sql, latest, { nodeUuid })
+          : first(sql, latestOfVerbs, { nodeUuid, verbs: JSON.stringify(verbs) })),
+      ),
     listUnfinished: async (owner) =>
       (await (owner === undefined ? sql.all(listUnfinished) : sql.all(listOwned, { owner }))).map(toRun),
     listRunningIds: async (owner) =>

@@ -172,7 +172,8 @@ export function describeOthers(make: MakeDb): void {
         tx.runs.create({ ...newRun(node, fence), verb: 'delete', state: 'queued' }),
       );
       expect((await db.read.runs.latest(node))?.id).toBe(two.id);
-      expect((await db.read.runs.latest(node, 'deploy'))?.id).toBe(one.id);
+      expect((await db.read.runs.latest(node, ['rebuild', 'deploy']))?.id).toBe(one.id);
+      expect(await db.read.runs.latest(node, ['rebuild'])).toBeUndefined();
       expect((await db.read.runs.listQueued()).map((r) => r.id)).toEqual([two.id]);
       expect((await db.read.runs.listUnfinished()).map((r) => r.id)).toEqual([two.id]);
       expect(await db.read.runs.listUnfinished(session)).toEqual([]);

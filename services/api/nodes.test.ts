@@ -198,6 +198,15 @@ describe('changing nodes', () => {
     expect(stored?.driverInfo).toEqual({ ...driverInfo, bmc: { password: 'one', user: 'v' }, note: '******' });
   });
 
+  it('keeps what is masked of instance_info when it is sent back as shown', async () => {
+    const stored = { image_url: 'http://u:w@h/', configdrive: 'abc', root_password: 'x', image_source: 'a' };
+    const ident = name();
+    await create({ name: ident, instance_info: stored });
+    const shown = (await api.request('GET', `/v1/nodes/${ident}`)).json['instance_info'] as object;
+    await patch(ident, [{ op: 'replace', path: '/instance_info', value: { ...shown, image_source: 'b' } }]);
+    expect((await api.db.read.nodes.find(ident))?.instanceInfo).toEqual({ ...stored, image_source: 'b' });
+  });
+
   it('falls back to the default interface when one is removed', async () => {
     const ident = name();
     await create({ name: ident, power_interface: 'no-power' });
@@ -376,6 +385,22 @@ describe('explaining nodes', () => {
   it('says what an idle node needs next', async () => {
     const why = await api.request('GET', '/v1/nodes/first/why');
     expect(why.json).toMatchObject({ waiting_for: null, run: null, what_to_do: 'Next: baremetal node manage first' });
+  });
+
+  it('says that what failed in a step is waited for by nobody, and what leads out', async () => {
+    const first = (await api.db.read.nodes.find('first'))!;
+    await api.db.write('test', (tx) =>
+      tx.nodes.update(first.uuid, {
+        maintenance: true,
+        fault: 'clean failure',
+        lastError: 'a disk is missing',
+      }),
+    );
+    expect((await api.request('GET', '/v1/nodes/first/why')).json).toMatchObject({
+      summary: 'The node has a fault: clean failure: a disk is missing',
+      what_to_do:
+        'Look at the machine. Then: baremetal node maintenance unset first. Next: baremetal node manage first',
+    });
   });
 
   it('has an empty timeline before the first run', async () => {

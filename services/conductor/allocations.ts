@@ -71,34 +71,44 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
     return weighed.sort((a, b) => a.weight - b.weight).map((node) => node.uuid);
   }
 
-  async function take(tx: Repositories, allocation: Allocation, node: Node): Promise<void> {
+  async function take(
+    tx: Repositories,
+    allocation: Allocation,
+    node: Node,
+    more: { readonly candidateNodes?: readonly string[] } = {},
+  ): Promise<void> {
     await tx.nodes.update(node.uuid, {
       instanceUuid: allocation.uuid,
       allocationUuid: allocation.uuid,
       instanceInfo: { ...node.instanceInfo, traits: [...allocation.traits] },
     });
-    await tx.allocations.update(allocation.uuid, { nodeUuid: node.uuid, state: 'active', lastError: null });
+    await tx.allocations.update(allocation.uuid, { nodeUuid: node.uuid, state: 'active', lastError: null, ...more });
   }
+
+  const fits = (node: Node, { owner, resourceClass, traits }: Allocation): boolean =>
+    !node.maintenance &&
+    node.instanceUuid === null &&
+    node.provisionState === 'available' &&
+    node.resourceClass === resourceClass &&
+    hasAll(node.traits, traits) &&
+    (owner === null || node.owner === owner || node.lessee === owner);
 
   /** One node, if it still fits. */
   const tryNode = (allocation: Allocation, uuid: string): Promise<'taken' | 'locked' | 'unfit' | 'gone'> =>
-    db.write('allocate', async (tx) => {
-      const now = await tx.allocations.find(allocation.uuid);
-      if (now?.state !== 'allocating') return 'gone';
-      const node = await tx.nodes.get(uuid as NodeId);
-      if (
-        !node ||
-        node.maintenance ||
-        node.instanceUuid !== null ||
-        node.provisionState !== 'available' ||
-        node.resourceClass !== allocation.resourceClass ||
-        !hasAll(node.traits, allocation.traits)
-      )
-        return 'unfit';
-      if (node.reservation) return 'locked';
-      await take(tx, allocation, node);
-      return 'taken';
-    });
+    db.write(
+      'allocate',
+      async (tx) => {
+        const now = await tx.allocations.find(allocation.uuid);
+        if (now?.state !== 'allocating') return 'gone';
+        const node = await tx.nodes.get(uuid as NodeId);
+        if (!node || !fits(node, allocation)) return 'unfit';
+        if (node.reservation) return 'locked';
+        await take(tx, allocation, node);
+        return 'taken';
+      },
+      // Of two that look at one node at once the later one looks again, and goes on to the next node.
+      { snapshot: true },
+    );
 
   async function match(allocation: Allocation): Promise<void> {
     let left = await candidates(allocation);
@@ -135,7 +145,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
           'NODE_ASSOCIATED',
           `Node ${node.uuid} is associated with instance ${node.instanceUuid}: an allocation of that UUID can be backfilled.`,
         );
-      await take(tx, allocation, node);
+      await take(tx, allocation, node, { candidateNodes: [] });
     });
   }
 
@@ -148,7 +158,11 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
       await db.write('allocation failed', async (tx) => {
         const now = await tx.allocations.find(allocation.uuid);
         if (now?.state === 'allocating')
-          await tx.allocations.update(now.uuid, { state: 'error', lastError: error.publicMessage });
+          await tx.allocations.update(now.uuid, {
+            state: 'error',
+            lastError: error.publicMessage,
+            ...(nodeUuid === null ? {} : { candidateNodes: [] }),
+          });
       });
       if (nodeUuid !== null) throw error;
     }

@@ -13,6 +13,7 @@ import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
+import type { LeaseReturns } from './lease.ts';
 import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
@@ -27,6 +28,7 @@ export interface HandlerOptions {
   readonly acceptor: () => Acceptor;
   readonly retry: () => RunRetry;
   readonly allocator: Allocator;
+  readonly leases: LeaseReturns;
   readonly drivers: DriverRegistry;
   readonly configurer: Configurer;
   readonly automatedClean: boolean;
@@ -43,7 +45,7 @@ const RESTING_MANAGE = ['available', 'clean failed', 'inspect failed', 'adopt fa
 export function createHandlers(options: HandlerOptions): RpcHandlers {
   const { db, drivers } = options;
 
-  const tasks = createDriverTasks({ db, log: options.log, session: options.session });
+  const tasks = createDriverTasks({ db, log: options.log, session: options.session, leases: options.leases });
   const life = createLifeHandlers(options);
   const cleansAutomatically = (node: Node): boolean => node.automatedClean ?? options.automatedClean;
 

@@ -243,6 +243,9 @@ describe('deadlines', () => {
       provisionState: 'enroll',
       lastError: expect.stringContaining('no work (manage) is recorded'),
     });
+    // Not only at the start.
+    await world.db.write('test', (tx) => tx.nodes.processEvent(node.uuid, 'manage', {}));
+    await world.reaches(node.uuid, 'enroll', 700_000);
   });
 });
 

@@ -6,10 +6,11 @@ import type { Accepted } from '@bessemer/rpc';
 import { inMaintenance, mustGetNode, wrongState } from './accept.ts';
 import { agentSegmentOf } from './agent-phase.ts';
 import type { AgentLinks } from './agent-links.ts';
+import { DEPLOYMENT_VERBS } from './flows/flows.ts';
 import type { Session } from './session.ts';
 import { reserveNode, type TaskWriter } from './task.ts';
 
-/** @throws INVALID_STATE_REQUESTED unless the node is in `deploy failed` after a run of ours; NODE_LOCKED, NODE_NOT_FOUND. */
+/** @throws INVALID_STATE_REQUESTED unless the node is in `deploy failed` and its last deployment failed; NODE_LOCKED, NODE_NOT_FOUND. */
 export type RunRetry = (nodeUuid: string) => Promise<Accepted>;
 
 export interface RetryOptions {
@@ -29,8 +30,14 @@ export function createRunRetry(options: RetryOptions): RunRetry {
     const runId = await db.write('run.retry', async (tx) => {
       const node = await mustGetNode(tx, nodeUuid);
       if (node.maintenance) throw inMaintenance('provisioning', node);
-      const failed = await tx.runs.latest(node.uuid);
-      if (node.provisionState !== 'deploy failed' || failed?.state !== 'failed') throw wrongState('retry', node);
+      if (node.provisionState !== 'deploy failed') throw wrongState('retry', node);
+      // The node may have been switched on and off since.
+      const failed = await tx.runs.latest(node.uuid, DEPLOYMENT_VERBS);
+      if (failed?.state !== 'failed')
+        throw new ServiceError(
+          'INVALID_STATE_REQUESTED',
+          `The last deployment of node ${node.uuid} ${failed ? `was ${failed.state}` : 'is not recorded'}: there is nothing to go on with. Deploy it again, or undeploy it.`,
+        );
       const segment = failed.segments[failed.cursor.segment];
       if (!segment)
         throw new ServiceError(

@@ -94,7 +94,9 @@ export const createAllocation: Handler = async (request, services) => {
   if (!node && !body['resource_class'])
     throw new ServiceError('INVALID_PARAMETER', 'The resource_class field is mandatory when not backfilling');
   const host = await anyHost(services);
-  const reply = await allocations.create({ ...request, body }, services);
+  // The node to backfill is written down: whoever takes up what a conductor left undone gives no other.
+  const asked = node ? { ...body, candidate_nodes: [node.uuid] } : body;
+  const reply = await allocations.create({ ...request, body: asked }, services);
   const allocationUuid = String((reply.body as JsonObject)['uuid']);
   const call = { requestId: request.requestId };
   if (!node) {

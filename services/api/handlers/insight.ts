@@ -28,7 +28,7 @@ export const getTimeline: Handler = async (request, services) => {
   const wanted = request.query.get('run');
   const run = wanted
     ? await read.runs.get(asRunId(wanted))
-    : ((await read.runs.latest(node.uuid, 'deploy')) ?? (await read.runs.latest(node.uuid)));
+    : ((await read.runs.latest(node.uuid, ['deploy', 'rebuild'])) ?? (await read.runs.latest(node.uuid)));
   if (wanted && run?.nodeUuid !== node.uuid)
     throw new ServiceError('RUN_NOT_FOUND', `Run ${wanted} of node ${node.uuid} could not be found.`);
   const events = run ? await read.events.listAfter(undefined, { runId: run.id }, EVENTS_PER_RUN) : [];
@@ -78,10 +78,15 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
       summary: `${run.verb}: works on ${currentStep(run) ?? 'its last step'}.`,
       whatToDo: 'Nothing: it goes on by itself.',
     };
-  if (node.fault)
+  if (node.fault === 'power failure')
     return {
       summary: `The node has a fault: ${node.fault}.`,
       whatToDo: `It is looked at again by itself and the maintenance ends when the BMC answers; see to power, cable and credentials of the BMC.`,
+    };
+  if (node.fault)
+    return {
+      summary: `The node has a fault: ${node.fault}: ${node.lastError ?? node.maintenanceReason ?? 'no reason was stored'}`,
+      whatToDo: `Look at the machine. Then: baremetal node maintenance unset ${node.name ?? node.uuid}. ${nextCommands(node)}`,
     };
   if (node.maintenance)
     return {
@@ -91,7 +96,8 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
   if (isTransient(state))
     return {
       summary: `The node is ${state} and no run works on it.`,
-      whatToDo: 'A conductor takes it up when it next looks; if none is alive, start one.',
+      whatToDo:
+        'A conductor fails it within ten minutes, so that it can be ordered again; if none is alive, start one.',
     };
   if (state.endsWith('failed') || state === 'error')
     return { summary: `${state}: ${node.lastError ?? 'no reason was stored'}`, whatToDo: nextCommands(node) };
@@ -114,6 +120,10 @@ function nextCommands(node: Node): string {
     'clean failed': 'manage',
     'inspect failed': 'manage',
     'adopt failed': 'manage',
+    rescue: 'unrescue',
+    'rescue failed': 'unrescue',
+    'unrescue failed': 'unrescue',
+    'service failed': 'abort',
   };
   if (node.provisionState === 'deploy failed')
     return `Mend the cause, then: baremetal node retry ${name} (goes on at the step that failed), or baremetal node undeploy ${name}`;

@@ -30,7 +30,7 @@ import {
   type Reply,
 } from '../request.ts';
 import { nextText } from '../views/links.ts';
-import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
+import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, nodePatchFrom } from './node-input.ts';
@@ -228,7 +228,7 @@ function patchable(node: Node): JsonObject {
 }
 
 /** A patch sends back the mask of a secret it was shown, at any depth: that means the secret as it is. */
-function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
+function keepMaskedSecrets(before: JsonObject, after: JsonObject, mask = maskSecrets): JsonObject {
   const keep = (was: Json | undefined, shown: Json | undefined, now: Json): Json => {
     if (now === '******' && shown === '******') return was!;
     if (Array.isArray(now) && Array.isArray(was) && Array.isArray(shown))
@@ -241,7 +241,7 @@ function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
       }),
     );
   };
-  return keep(before, maskSecrets(before), after) as JsonObject;
+  return keep(before, mask(before), after) as JsonObject;
 }
 
 /** In Ironic's order: its error names them. Which fields these are does not depend on the version. */
@@ -294,6 +294,12 @@ export const patchNode: Handler = async (request, services) => {
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))
       changed['driver_info'] = keepMaskedSecrets(now.driverInfo, (changed['driver_info'] ?? {}) as JsonObject);
+    if (isJsonObject(changed['instance_info'] ?? null))
+      changed['instance_info'] = keepMaskedSecrets(
+        now.instanceInfo,
+        changed['instance_info'] as JsonObject,
+        maskInstanceInfo,
+      );
     const patch = await nodePatchFrom(changed, tx, 'patch');
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };

@@ -1,4 +1,5 @@
 /** A plain resource as the API shows it: one table of fields, from which listing, showing, creating, patching and removing follow. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatTime, isUuid, type Json, type JsonObject, normalizeMac, ServiceError } from '@bessemer/core';
 import type { Page, Repositories, ResourcePatch, ResourceRepository } from '@bessemer/db';
 import { checkDocument } from '../http/operations.ts';
@@ -229,19 +230,25 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
           'INVALID_PARAMETER',
           `Cannot patch /${bad}. Only the following can be updated: ${allowed.join(', ')}`,
         );
-      const before = await found(request, services);
-      const document: JsonObject = {};
-      for (const wire of allowed) document[wire] = before[byWire.get(wire)!.key] as Json;
-      const after = applyPatch(document, operations, request.minor);
-      checkDocument(request.operation, after);
-      const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
-      const patch = await patchFrom(changed, request, services);
-      await spec.check?.({ ...before, ...patch }, request, services);
-      const item = await services.db.write(`patch ${path}`, async (tx) => {
-        await spec.mayWrite?.(tx, { found: before, patch, touched });
-        return spec.repository(tx).update(before.uuid, patch);
-      });
-      return ok(full(item, request));
+      // What a patch makes depends on what was there: if that was changed meanwhile, it is made anew.
+      for (;;) {
+        const before = await found(request, services);
+        const document: JsonObject = {};
+        for (const wire of allowed) document[wire] = before[byWire.get(wire)!.key] as Json;
+        const after = applyPatch(document, operations, request.minor);
+        checkDocument(request.operation, after);
+        const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
+        const patch = await patchFrom(changed, request, services);
+        await spec.check?.({ ...before, ...patch }, request, services);
+        const item = await services.db.write(`patch ${path}`, async (tx) => {
+          const now = await spec.repository(tx).find(before.uuid);
+          if (!now) throw spec.notFound(before.uuid);
+          if (!isDeepStrictEqual(now, before)) return undefined;
+          await spec.mayWrite?.(tx, { found: before, patch, touched });
+          return spec.repository(tx).update(before.uuid, patch);
+        });
+        if (item) return ok(full(item, request));
+      }
     },
     async remove(request, services) {
       const item = await found(request, services);

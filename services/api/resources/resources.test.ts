@@ -1,4 +1,5 @@
-import type { JsonObject } from '@bessemer/core';
+import { asPortId, type JsonObject, ServiceError } from '@bessemer/core';
+import type { Db } from '@bessemer/db';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startApi, type TestApi } from '../testing.ts';
 
@@ -208,6 +209,35 @@ describe.each(RESOURCES)('$path', (r) => {
     const status = /allocations|deploy_templates/.test(r.path) ? 405 : 404;
     expect((await api.request('POST', r.path, { version: r.since - 1, body: r.body })).status).toBe(status);
   });
+});
+
+it('a patch loses nothing of another that came between its look and its write', async () => {
+  let meet: ((db: Db) => Promise<unknown>) | undefined;
+  const two = await startApi({
+    around: (db) => ({
+      ...db,
+      async write(name, fn, options) {
+        // What a request changes it has read, so that PostgreSQL takes the transaction back where that was changed.
+        expect(options?.snapshot).toBe(true);
+        const before = name === 'patch ports' ? meet : undefined;
+        meet = before ? undefined : meet;
+        await before?.(db);
+        return db.write(name, fn, options);
+      },
+    }),
+  });
+  try {
+    await two.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', uuid: NODE } });
+    const port = await two.request('POST', '/v1/ports', { body: { address: '52:54:00:00:00:01', node_uuid: NODE } });
+    const uuid = asPortId(String(port.json['uuid']));
+    meet = (db) => db.write('other', (tx) => tx.ports.update(uuid, { extra: { theirs: 1 } }));
+    const patched = await two.request('PATCH', `/v1/ports/${uuid}`, {
+      body: [{ op: 'add', path: '/extra/ours', value: 1 }],
+    });
+    expect(patched.json['extra']).toEqual({ theirs: 1, ours: 1 });
+  } finally {
+    await two.stop();
+  }
 });
 
 describe('ports and port groups', () => {
@@ -436,6 +466,17 @@ describe('allocations', () => {
     expect((await refused({ node: NODE }, 57))[0]).toBe(406);
     expect((await refused({ resource_class: 'x', name: 'bad name' }))[0]).toBe(400);
     expect((await api.request('PATCH', '/v1/allocations/x', { version: 56, body: [] })).status).toBe(405);
+  });
+
+  it('name the node to backfill, so that no other is given when its conductor is gone', async () => {
+    await addNode(NODE);
+    api.answer('allocate', new ServiceError('TEMPORARY_FAILURE', 'gone'));
+    const body = { node: NODE, resource_class: 'baremetal', name: 'web-1' };
+    expect((await api.request('POST', '/v1/allocations', { body })).status).toBe(503);
+    expect(await api.db.read.allocations.find('web-1')).toMatchObject({
+      state: 'allocating',
+      candidateNodes: [NODE],
+    });
   });
 
   it('keep an active node', async () => {
