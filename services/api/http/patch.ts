@@ -43,12 +43,9 @@ export function applyPatch(document: JsonObject, patch: readonly PatchOperation[
   const result: JsonObject = structuredClone(document);
   for (const operation of patch) {
     const path = parts(operation.path, minor);
-    if (operation.op !== 'remove' && operation.value === undefined)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `Schema error for patch: 'value' is a required property for op ${operation.op}`,
-      );
     try {
+      if (operation.op !== 'remove' && operation.value === undefined)
+        throw problem("The operation does not contain a 'value' member");
       applyOne(result, operation, path);
     } catch (error) {
       if (!(error instanceof Unapplicable)) throw error;
@@ -68,6 +65,8 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
         isJsonObject(at) && Object.hasOwn(at, part)
         ? at[part]
         : undefined;
+    if (next === undefined && isJsonObject(at))
+      throw problem(`member '${part}' not found in ${shown(at).slice(0, 300)}`);
     if (next === undefined || next === null || typeof next !== 'object')
       throw problem(`'${operation.path}' does not exist`);
     at = next;
