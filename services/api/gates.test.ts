@@ -146,7 +146,7 @@ const NODE: Gated = {
   patch: 'patchNode',
   schema: 'Node',
   unsortable:
-    'clean_step raid_config target_raid_config traits deploy_step conductor allocation_uuid network_data service_step driver_internal_info'.split(
+    'clean_step raid_config target_raid_config traits deploy_step conductor allocation_uuid network_data service_step driver_internal_info health'.split(
       ' ',
     ),
   fields: {
@@ -190,6 +190,7 @@ const NODE: Gated = {
     service_step: [87],
     disable_power_off: [95, no],
     instance_name: [104, text],
+    health: [109],
   },
 };
 const PORT: Gated = {
@@ -256,8 +257,7 @@ describe.each([NODE, PORT, PORTGROUP, ALLOCATION, RUNBOOK])('fields of $schema',
     const oldest = await ask(get, get.since);
     const schemas = (openapi as unknown as { components: { schemas: Record<string, { properties: object }> } })
       .components.schemas;
-    // No view shows the health of a node, as no driver here reports it; the others are links.
-    const links = { Node: ['health', 'portgroups', 'states', 'volume'], Portgroup: ['ports'] }[resource.schema] ?? [];
+    const links = { Node: ['portgroups', 'states', 'volume'], Portgroup: ['ports'] }[resource.schema] ?? [];
     const known = [...Object.keys(oldest.json), ...rows.map((row) => row.field), ...links];
     expect(known.toSorted()).toEqual(Object.keys(schemas[resource.schema]!.properties).toSorted());
   });

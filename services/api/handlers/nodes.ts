@@ -307,9 +307,16 @@ export const patchNode: Handler = async (request, services) => {
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
     const driver = patch.driver ?? now.driver;
+    const conductorGroup = patch.conductorGroup ?? now.conductorGroup;
+    // Nobody could work on the node any more, nor take it back out of the group.
+    if (
+      (patch.driver ?? patch.conductorGroup) !== undefined &&
+      !conductorFor({ ...now, driver, conductorGroup }, conductors)
+    )
+      throw noValidHost(driver, conductorGroup);
     if (touched.has('driver') || patch.interfaces) {
       const description = driverOf(conductors, driver);
-      if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
+      if (!description) throw noValidHost(driver, conductorGroup);
       checkInterfaces(interfaces, description);
     }
     if (patch.chassisUuid === null && now.chassisUuid !== null)

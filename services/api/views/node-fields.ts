@@ -104,6 +104,8 @@ export const NODE_FIELDS: readonly NodeField[] = [
   row('traits', 37, 'list', 'traits', ro),
   ...interfaceRows,
   { wire: 'reservation', since: 1, kind: 'text', writable: false, sortable: true },
+  // Ironic's drivers may learn it from the BMC; none of ours does, so it is always null.
+  { wire: 'health', since: 109, kind: 'text', writable: false, sortable: false },
   { wire: 'conductor', since: 49, kind: 'text', writable: false, sortable: false },
 ];
 

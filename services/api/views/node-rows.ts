@@ -58,6 +58,7 @@ const STATES: ReadonlySet<string> = new Set(['provision_state', 'target_provisio
 /** `at` gives the place of a column among the values. */
 function partOf(field: NodeField, at: (column: string) => number): Part {
   const { wire, kind, interfaceKind } = field;
+  if (wire === 'health') return () => 'null';
   if (wire === 'conductor') return (values, shared) => shared.hostText(values);
   const i = at(wire);
   if (STATES.has(wire)) return (values, { minor }) => quoted(stateName(values[i] as ProvisionState | null, minor));
@@ -94,7 +95,7 @@ interface Template {
 
 const OWN: ReadonlySet<string> = new Set(
   `uuid name description instance_uuid instance_name allocation_uuid created_at updated_at provision_updated_at
-  inspection_started_at inspection_finished_at driver_info driver_internal_info instance_info extra properties conductor`
+  inspection_started_at inspection_finished_at driver_info driver_internal_info instance_info extra properties health conductor`
     .trim()
     .split(/\s+/),
 );
