@@ -154,7 +154,7 @@ async function furnish(api: TestApi, clock: ManualClock): Promise<void> {
       address: '192.0.2.142',
     });
   });
-  await failedCleaning(api, session);
+  await failedCleaning(api, session, clock);
   await deployed(api, session);
   await undelivered(api);
   await clock.advance(60_000);
@@ -164,7 +164,7 @@ async function furnish(api: TestApi, clock: ManualClock): Promise<void> {
 type Session = Awaited<ReturnType<TestApi['db']['read']['conductors']['list']>>[number]['session'];
 
 /** What the history of rack1-03 tells. */
-async function failedCleaning(api: TestApi, session: Session): Promise<void> {
+async function failedCleaning(api: TestApi, session: Session, clock: ManualClock): Promise<void> {
   await api.db.write('cleaning', async (tx) => {
     const { fence } = (await tx.nodes.reserve(NODE_3, session, 'c1', 'clean'))!;
     await tx.nodes.processEvent(NODE_3, 'manage', { fence });
@@ -179,7 +179,7 @@ async function failedCleaning(api: TestApi, session: Session): Promise<void> {
       severity: 'error',
       data: { from: 'cleaning', to: 'clean failed', target: 'manageable', error },
     });
-    await tx.runs.update(FAILED_RUN, fence, { state: 'failed', error, finishedAt: Date.UTC(2026, 0, 1, 0, 0, 30) });
+    await tx.runs.update(FAILED_RUN, fence, { state: 'failed', error, finishedAt: clock.nowMs() });
     await tx.nodes.release(NODE_3, fence);
   });
 }
