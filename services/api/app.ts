@@ -10,6 +10,7 @@ import type { Authenticator } from './access/authenticator.ts';
 import { authorize, createViews } from './access/gate.ts';
 import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
+import { createDocs } from './docs/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { routeError, tooOld, wrongMethod } from './http/gates.ts';
@@ -110,6 +111,7 @@ export function createApi(given: ApiOptions): Api {
   const stopping = new AbortController();
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
+  const docs = createDocs();
 
   /** Aborted when the client goes away, what it logged in with holds no more, or the service stops. */
   function signalOf(
@@ -141,6 +143,7 @@ export function createApi(given: ApiOptions): Api {
   async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
     if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
       throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
+    if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
     // Paths without /v1 mean version 1, as Ironic routes them.
     const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
@@ -161,6 +164,16 @@ export function createApi(given: ApiOptions): Api {
         return answerAt(ctx, path, asked);
       throw error;
     }
+  }
+
+  async function readDocs(ctx: Exchange): Promise<Reply> {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw routeError('METHOD_NOT_ALLOWED', `${ctx.method} is not possible here; allowed: GET, HEAD.`);
+    }
+    const reply = await docs.read(ctx.path, ctx.get('If-None-Match') || undefined);
+    if (!reply) throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    return reply;
   }
 
   async function answerAt(ctx: Exchange, path: string, { minor, requestId, readBody }: Asking): Promise<Answer> {
