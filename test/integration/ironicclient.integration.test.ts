@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Call, type OpenstackClients, startOpenstackClients } from './openstack-clients.ts';
+import { type Call, type OpenstackClients, startOpenstackClients } from './openstack-clients/servant.ts';
 import { type ServiceProcess, startRole } from './service-process.ts';
 
 const CHASSIS = 'cccccccc-cccc-4ccc-8ccc-cccccccccccc';
