@@ -86,7 +86,7 @@ export const listNodeVolumeTargets: Handler = (request, services) =>
   targets.listAt(request, services, `nodes/${request.params['node']}/volume/targets`);
 
 const door = (base: string, path: string) => ({
-  links: linksTo(base, path),
+  links: linksTo(base, `${path}/`),
   connectors: linksTo(base, `${path}/connectors`),
   targets: linksTo(base, `${path}/targets`),
 });
