@@ -271,6 +271,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/chassis/{chassis}/nodes/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        /** The nodes of a chassis with all fields */
+        get: operations["listChassisNodesDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conductors": {
         parameters: {
             query?: never;
@@ -860,6 +879,29 @@ export interface paths {
         head?: never;
         /** Call a vendor method of a hardware type */
         patch: operations["patchDriverVendorMethod"];
+        trace?: never;
+    };
+    "/v1/drivers/{driver}/vendor_passthru": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** Call the vendor method of a hardware type that the query names */
+        get: operations["getDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        put: operations["putDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        post: operations["postDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        delete: operations["deleteDriverVendorQuery"];
+        options?: never;
+        head?: never;
+        /** Call the vendor method of a hardware type that the query names */
+        patch: operations["patchDriverVendorQuery"];
         trace?: never;
     };
     "/v1/drivers/{driver}/raid/logical_disk_properties": {
@@ -2516,8 +2558,7 @@ export interface components {
         VolumeConnectorCreate: {
             uuid?: string | null;
             node_uuid: string;
-            /** @enum {string} */
-            type: "iqn" | "ip" | "mac" | "wwnn" | "wwpn" | "port" | "portgroup";
+            type: string;
             connector_id: string;
             extra?: components["schemas"]["Json"];
         };
@@ -3624,8 +3665,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
             };
             header?: never;
             path?: never;
@@ -3693,6 +3732,26 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["NodeList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChassisNodesDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
             };
             header?: never;
             path: {
@@ -3830,7 +3889,7 @@ export interface operations {
     listDrivers: {
         parameters: {
             query?: {
-                type?: "classic" | "dynamic";
+                type?: string;
                 detail?: components["schemas"]["Bool"];
                 fields?: string;
             };
@@ -4685,6 +4744,108 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
     getRaidProperties: {
         parameters: {
             query?: never;
@@ -5117,8 +5278,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 node?: string;
                 address?: string;
                 shard?: string;
@@ -5308,8 +5467,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 node?: string;
                 node_uuid?: string;
                 address?: string;

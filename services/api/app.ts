@@ -11,7 +11,7 @@ import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
-import { checkNodeIdent, routeError, tooOld } from './http/gates.ts';
+import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -159,11 +159,9 @@ export function createApi(options: ApiOptions): Api {
     const match = matchOperation(ctx.method, path);
     if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
-      ctx.set('Allow', match.allowed.join(', '));
-      throw routeError(
-        'METHOD_NOT_ALLOWED',
-        `${ctx.method} is not possible here; allowed: ${match.allowed.join(', ')}.`,
-      );
+      const { error, allowed } = wrongMethod(ctx.method, match, minor);
+      if (allowed) ctx.set('Allow', allowed);
+      throw error;
     }
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
@@ -184,7 +182,8 @@ export function createApi(options: ApiOptions): Api {
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
-    const body = operation.bodySchema ? await readBody() : undefined;
+    const sent = operation.bodySchema ? await readBody() : undefined;
+    const body = sent === undefined && operation.bodyRequired ? {} : sent;
     checkBody(operation, body);
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
     const scoped: ApiServices = db === options.db ? options : { ...options, db };

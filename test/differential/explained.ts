@@ -17,6 +17,35 @@ const atEnd = (...names: string[]) => {
   return (d: Difference) => pattern.test(d.at);
 };
 
+/** The fault string in an answer that begins with its status. */
+const faultOf = (text: string): string | undefined => /\\"faultstring\\": ?\\"(.*?)\\", ?\\"debuginfo/.exec(text)?.[1];
+/** Whether nothing is there for Bessemer at all, rather than no item of that name. */
+const isNowhere = (text: string) => text.startsWith('404 ') && text.includes('There is nothing at ');
+
+/** Ironic's `next` begins with what it takes for the query. Ours has all of the request's, and leads to the same page. */
+function isSameNext(d: Difference): boolean {
+  const urls = [d.ironic, d.ours, d.path].map((text) => URL.parse(text.replaceAll('"', ''), 'http://x'));
+  const [ironic, ours, asked] = urls;
+  if (!d.at.endsWith('/next') || !ironic || !ours || !asked) return false;
+  const [theirs, mine] = [ironic.searchParams, ours.searchParams];
+  const keeps = [...asked.searchParams].every(
+    ([name, value]) => ['limit', 'marker'].includes(name) || mine.get(name) === value,
+  );
+  const same = ['limit', 'marker'].every((name) => mine.get(name) === theirs.get(name));
+  const sorted = (theirs.get('sort_key') ?? 'id') === (mine.get('sort_key') ?? 'id');
+  const directed = (theirs.get('sort_dir') ?? 'asc') === (mine.get('sort_dir') ?? 'asc');
+  return keeps && same && sorted && directed && ours.pathname.endsWith(asked.pathname);
+}
+
+/** Microversions with which whole resources came whose controllers look at the arguments first. */
+const WHOLE: ReadonlyArray<readonly [path: RegExp, since: number]> = [
+  [/^\/v1\/portgroups/, 23],
+  [/^\/v1\/conductors/, 49],
+  [/^\/v1\/events/, 54],
+];
+
+const CANNOT_PATCH = /^"Cannot patch (\S+)\. Only the following can be updated: (.*)"$/;
+
 export const EXPLAINED: readonly Explanation[] = [
   {
     id: 'newest-version',
@@ -59,6 +88,14 @@ export const EXPLAINED: readonly Explanation[] = [
         (JSON.parse(text) as Array<string | { name: string }>).map((x) => (typeof x === 'string' ? x : x.name));
       const ours = new Set(names(d.ours));
       return names(d.ironic).every((name) => ours.has(name));
+    },
+  },
+  {
+    id: 'unordered-words',
+    why: 'Ironic lists unknown parameters in no order; Bessemer in that of the request.',
+    fits: (d) => {
+      const names = (text: string) => /^"Unexpected arguments: (.*)"$/.exec(text)?.[1]?.split(', ').toSorted().join();
+      return d.at.endsWith('/faultstring') && names(d.ironic) !== undefined && names(d.ironic) === names(d.ours);
     },
   },
   {
@@ -105,5 +142,135 @@ export const EXPLAINED: readonly Explanation[] = [
       d.at.endsWith('/faultstring') &&
       d.ironic.startsWith('"Request not acceptable.') &&
       d.ours.startsWith('"Request not acceptable.'),
+  },
+  {
+    id: 'next-keeps-the-query',
+    why: "The link to the next page is this request's own with another marker. Ironic's begins with what it took as defaults and leaves out filters (of /v1/ports?node= and /v1/nodes/ID/ports the node), so that the second page is of other items.",
+    fits: isSameNext,
+  },
+  {
+    id: 'patchable',
+    why: 'Which fields a patch may touch is listed for the microversion of the request; Ironic lists those of all, some of which it does not have.',
+    fits: (d) => {
+      const [ironic, ours] = [CANNOT_PATCH.exec(d.ironic), CANNOT_PATCH.exec(d.ours)];
+      if (!d.at.endsWith('/faultstring') || !ironic || !ours || ironic[1] !== ours[1]) return false;
+      const known = new Set(ironic[2]!.split(', '));
+      return ours[2]!.split(', ').every((name) => known.has(name));
+    },
+  },
+  {
+    id: 'chassis-uuid',
+    why: 'That the UUID of a chassis cannot be changed is said in the words that are used of every other field that cannot.',
+    fits: (d) =>
+      d.ironic === '"Cannot overwrite UUID for an existing Chassis."' && d.ours.startsWith('"Cannot patch /uuid. '),
+  },
+  {
+    id: 'chassis-patch',
+    why: 'The Ironic of Debian 12 takes anything for the UUID of a chassis in a PATCH alone; newer ones refuse it as everywhere else.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.path === '/v1/chassis/nosuch' &&
+      faultOf(d.ironic) === 'Chassis nosuch could not be found.' &&
+      faultOf(d.ours) === 'Expected UUID for chassis_uuid: nosuch',
+  },
+  {
+    id: 'path-as-parameter',
+    why: 'What follows an item in the path Ironic takes for the value of the parameter `fields`, and of a method that it does not have for its arguments. For Bessemer there is nothing at such a path.',
+    fits: (d) => {
+      if (d.at === '/error_message/description')
+        return (
+          /^"The API version does not allow (allocations|deploy templates)"$/.test(d.ironic) &&
+          d.ours.startsWith('"There is nothing at ')
+        );
+      if (d.at !== 'status' || !isNowhere(d.ours)) return false;
+      const last = d.path.split('?')[0]!.split('/').at(-1)!;
+      if (d.method !== 'GET') return statusOf(d.ironic) === 405 && d.minor !== undefined && d.minor < 55;
+      return statusOf(d.ironic) === 406
+        ? d.minor !== undefined && d.minor < 77
+        : faultOf(d.ironic) === `Field(s) \\\\\\"${last}\\\\\\" are not valid`;
+    },
+  },
+  {
+    id: 'post-to-item',
+    why: 'Of a POST to an item Ironic takes the end of the path for the body; for Bessemer the method is not allowed there.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'POST' &&
+      statusOf(d.ours) === 405 &&
+      statusOf(d.ironic) === 400 &&
+      faultOf(d.ironic)?.endsWith(`: '${d.path.split('/').at(-1)}' is not of type 'object'`) === true,
+  },
+  {
+    id: 'version-first',
+    why: 'Where the microversion is older than the whole resource, Bessemer says so before it looks at the rest of the request.',
+    fits: (d) =>
+      d.at === 'status' &&
+      statusOf(d.ironic) === 400 &&
+      statusOf(d.ours) === 404 &&
+      faultOf(d.ours) === 'Resource could not be found.' &&
+      WHOLE.some(([path, since]) => path.test(d.path) && d.minor !== undefined && d.minor < since),
+  },
+  {
+    id: 'newer-field',
+    why: 'A field that came after 1.82 this Ironic does not know; Bessemer says which microversion it needs, as newer ones do.',
+    fits: (d) => {
+      const field = /^Request not acceptable\. The field (\w+) needs API version 1\.(\d+) /.exec(faultOf(d.ours) ?? '');
+      return (
+        d.at === 'status' &&
+        field !== null &&
+        Number(field[2]) > 82 &&
+        faultOf(d.ironic)?.endsWith(`Additional properties are not allowed ('${field[1]}' was unexpected)`) === true
+      );
+    },
+  },
+  {
+    id: 'parent-by-name',
+    why: 'Ironic documents that what belongs to a node or port group is found by its name as well as by its UUID, and then finds it by UUID alone.',
+    fits: (d) => {
+      const [, kind, name] =
+        /^\/v1\/(nodes|portgroups)\/([^/{]+)\/(?:ports|portgroups|volume\/\w+)(?:\?|$)/.exec(d.path) ?? [];
+      if (kind === undefined) return false;
+      const missed =
+        d.at === 'status' ? (statusOf(d.ironic) === 404 ? faultOf(d.ironic) : undefined) : d.ironic.slice(1, -1);
+      const isMissed =
+        missed === 'Portgroup None could not be found.' ||
+        missed === `${kind === 'nodes' ? 'Node' : 'Portgroup'} ${name} could not be found.`;
+      if (!isMissed) return false;
+      // Below 1.5 there are no names; what the query then holds is looked at first.
+      return d.at === 'status'
+        ? statusOf(d.ours) === 200 || (statusOf(d.ours) === 400 && d.path.includes('?detail=') && (d.minor ?? 0) < 43)
+        : d.at.endsWith('/faultstring') && d.ours === `"Node ${name} could not be found."`;
+    },
+  },
+  {
+    id: 'fake-properties',
+    why: 'The hardware type for tests can be told to be slow and to fail, and calls required only what it does not work without.',
+    fits: (d) =>
+      d.path === '/v1/drivers/fake-hardware/properties' &&
+      ((/^\/fake_\w+$/.test(d.at) && d.ironic === '(absent)') ||
+        (/^\/B[12]$/.test(d.at) && d.ironic.replace('Required.', 'Optional.') === d.ours)),
+  },
+  {
+    id: 'undocumented-route',
+    why: "Ironic's router also finds the properties of a driver at a path that its reference does not have and no client asks for.",
+    fits: (d) =>
+      d.at === 'status' && d.path.startsWith('/v1/drivers/properties?driver_name=') && statusOf(d.ours) === 400,
+  },
+  {
+    id: 'template-marker',
+    why: 'A marker is a UUID everywhere. For deploy templates Ironic calls it a name, and then looks for that UUID.',
+    fits: (d) =>
+      d.path.startsWith('/v1/deploy_templates?marker=') &&
+      (d.ironic === '"Expected name for marker: "'
+        ? d.ours === '"Expected UUID for marker: "'
+        : faultOf(d.ironic) === 'Deploy template x could not be found.' &&
+          faultOf(d.ours) === 'Expected UUID for marker: x'),
+  },
+  {
+    id: 'template-words',
+    why: 'Newer Ironic speaks of "a template" where the one of Debian 12 speaks of "a deploy template": both have runbooks in mind.',
+    fits: (d) =>
+      d.at.endsWith('/faultstring') && d.ironic.replace('A deploy template cannot', 'A template cannot') === d.ours,
   },
 ];

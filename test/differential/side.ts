@@ -40,6 +40,8 @@ export interface Side {
   node(name: string, more?: { readonly owner?: string; readonly [field: string]: unknown }): Promise<void>;
   /** Waits until the node rests, and compares the states that it rests in. */
   rest(name: string): Promise<void>;
+  /** Waits until no allocation is being processed. */
+  processed(): Promise<void>;
   /** Brings a node from enroll to manageable, available or active. */
   bring(name: string, to: 'manageable' | 'available' | 'active'): Promise<void>;
 }
@@ -228,6 +230,14 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
         await prepare('PATCH', `/v1/nodes/${id(name)}`, [{ op: 'add', path: '/owner', value: owner }]);
     },
     rest,
+    async processed() {
+      const deadlineMs = systemClock.monotonicMs() + patienceMs;
+      while (systemClock.monotonicMs() < deadlineMs) {
+        const { json } = await quiet('GET', '/v1/allocations?state=allocating&fields=uuid');
+        if (json.allocations.length === 0) return;
+        await sleep(systemClock, 20);
+      }
+    },
     async bring(name, to) {
       // A pretended power state is what was asked for last: without one Ironic takes the node for no allocation.
       await prepare('PUT', `/v1/nodes/${id(name)}/states/power`, { target: 'power off' });

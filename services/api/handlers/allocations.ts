@@ -5,7 +5,7 @@ import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
-import { nodeLocked } from '../resources/of-node.ts';
+import { nodeLocked, nodeNamedIn } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { checkTrait } from './traits.ts';
 import { findNode } from './nodes.ts';
@@ -20,6 +20,7 @@ const allocations = createResource<Allocation, AllocationFilter>({
   collection: 'allocations',
   path: 'allocations',
   param: 'allocation',
+  ident: { called: 'allocation_ident', namesSince: 52 },
   notFound,
   repository: (tx) => tx.allocations,
   fields: [
@@ -41,7 +42,7 @@ const allocations = createResource<Allocation, AllocationFilter>({
     const resourceClass = textParameter(query, 'resource_class');
     const state = textParameter(query, 'state');
     return {
-      ...(node === undefined ? {} : { nodeUuid: (await findNode(request, node, services)).uuid }),
+      ...(node === undefined ? {} : { nodeUuid: await nodeNamedIn(node, request, services) }),
       ...(resourceClass === undefined ? {} : { resourceClass }),
       ...(state === undefined ? {} : { state: state as Allocation['state'] }),
       ...(owner === undefined ? {} : { owner }),
@@ -53,7 +54,7 @@ const allocations = createResource<Allocation, AllocationFilter>({
         'INVALID_PARAMETER',
         `Cannot ${request.operation.method === 'POST' ? 'create' : 'update'} allocation with invalid name '${String(value)}'`,
       );
-    if (wire === 'traits') return ((value ?? []) as Json[]).map((trait) => checkTrait(trait, 'trait'));
+    if (wire === 'traits') return ((value ?? []) as Json[]).map((trait) => checkTrait(trait, 'allocation'));
     if (wire === 'candidate_nodes') return candidates((value ?? []) as Json[], services);
     return undefined;
   },

@@ -3,7 +3,6 @@ import {
   formatTime,
   isSeverity,
   matchEventTypes,
-  normalizeMac,
   ServiceError,
   SEVERITIES,
   severitiesFrom,
@@ -14,6 +13,7 @@ import { expand } from '@bessemer/node-range';
 import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
+import { macOf } from '../resources/resource.ts';
 import { findNode } from './nodes.ts';
 
 const BATCH = 500;
@@ -141,11 +141,6 @@ export const streamEvents: Handler = async (request, services) => {
 /** Events of a network service: ports are bound by hand here, so they are checked, and that is all. */
 export const postEvents: Handler = async (request) => {
   const { events } = request.body as { events: Array<Record<string, unknown>> };
-  for (const event of events)
-    if (normalizeMac(String(event['mac_address'])) === undefined)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `Schema error for event: '${String(event['mac_address']).slice(0, 60)}' is not a 'mac-address'`,
-      );
+  for (const event of events) macOf('mac_address', String(event['mac_address']));
   return noContent;
 };

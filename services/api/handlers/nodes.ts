@@ -174,6 +174,8 @@ export const listNodes: Handler = (request, services) => listReply(request, serv
 export const listNodesDetail: Handler = (request, services) => listReply(request, services, true, 'nodes/detail');
 export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
+export const listChassisNodesDetail: Handler = (request, services) =>
+  listReply(request, services, true, `chassis/${request.params['chassis']}/nodes/detail`);
 
 const KEPT_WRITERS = 100;
 /** Writers of full views, as long as the conductors are the same. */

@@ -5,6 +5,7 @@ import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices, Handler } from '../request.ts';
 import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
+import { checkLocalLink, localLink } from '../resources/local-link.ts';
 import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resources/resource.ts';
 
 const CONNECTIVITY = ['local_link_connection', 'pxe_enabled', 'physical_network', 'portgroup_uuid'];
@@ -37,6 +38,8 @@ const ports = createResource<Port, PortFilter>({
   collection: 'ports',
   path: 'ports',
   param: 'port',
+  ident: { called: 'port_uuid', namesSince: 88 },
+  patchNamesFirst: true,
   notFound: portNotFound,
   repository: (tx) => tx.ports,
   summary: ['uuid', 'address'],
@@ -70,10 +73,14 @@ const ports = createResource<Port, PortFilter>({
       ...(contains === undefined ? {} : { descriptionContains: contains }),
     };
   },
+  validate(wire, value) {
+    if (wire === 'node_uuid' || (wire === 'portgroup_uuid' && value !== null)) uuidOf(wire, value);
+    if (wire === 'local_link_connection') checkLocalLink(value);
+  },
   async parse(wire, value, request, services) {
     if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
     if (wire === 'portgroup_uuid' && value !== null) return portgroupNamedIn(value, services);
-    if (wire === 'local_link_connection') return localLink(value, request);
+    if (wire === 'local_link_connection') return localLink(value, request.minor);
     return undefined;
   },
   check(port) {
@@ -140,13 +147,6 @@ async function portgroupNamedIn(value: Json, services: ApiServices): Promise<str
   return group.uuid;
 }
 
-/** switch_id in canonical form; network_type is known from 1.64 on. */
-function localLink(value: Json, request: ApiRequest): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return {};
-  if (value['network_type'] !== undefined) needsVersion('network_type in local_link_connection', 64, request.minor);
-  return value;
-}
-
 export const listPorts = ports.list;
 export const listPortsDetail = ports.listDetail;
 export const getPort = ports.get;
@@ -158,7 +158,7 @@ export const listPortgroupPorts: Handler = (request, services) =>
   ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports`);
 
 /** A port names its node by `node_uuid`, or by `node_ident` (uuid or name) from 1.94 on. */
-export const createPort: Handler = (request, services) => {
+export const createPort: Handler = async (request, services) => {
   const { node_ident: ident, ...body } = request.body as Record<string, Json>;
   if (ident !== undefined) needsVersion('The field node_ident', 94, request.minor);
   const node = body['node_uuid'] ?? ident;
@@ -166,7 +166,8 @@ export const createPort: Handler = (request, services) => {
     throw new ServiceError('INVALID_PARAMETER', "Schema error for port: 'node_uuid' is a required property");
   if (ident !== undefined && body['node_uuid'] !== undefined)
     throw new ServiceError('INVALID_PARAMETER', 'Schema error for port: give node_uuid or node_ident, not both');
-  return ports.create({ ...request, body: { ...body, node_uuid: node } }, services);
+  const nodeUuid = ident === undefined ? node : await nodeNamedIn(ident, request, services);
+  return ports.create({ ...request, body: { ...body, node_uuid: nodeUuid } }, services);
 };
 
 const groupField = fieldsFor<Portgroup>();
@@ -174,6 +175,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
   collection: 'portgroups',
   path: 'portgroups',
   param: 'portgroup',
+  ident: { called: 'portgroup_ident', namesSince: 23 },
   notFound: portgroupNotFound,
   repository: (tx) => tx.portgroups,
   summary: ['uuid', 'address', 'name'],
@@ -185,7 +187,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     groupField('dynamic_portgroup', 111, 'boolean', 'dynamicPortgroup', { writable: 'never' }),
     groupField('extra', 23, 'json', 'extra'),
     groupField('internal_info', 23, 'json', 'internalInfo', { writable: 'never' }),
-    groupField('mode', 26, 'text', 'mode'),
+    groupField('mode', 26, 'text', 'mode', { mandatory: true }),
     groupField('name', 23, 'text', 'name'),
     groupField('node_uuid', 23, 'text', 'nodeUuid'),
     groupField('physical_network', 102, 'text', 'physicalNetwork'),
@@ -200,15 +202,19 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
       ...(address === undefined ? {} : { address: macOf('address', address) }),
     };
   },
-  async parse(wire, value, request, services) {
-    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
-    if (wire === 'mode' && value === null) return 'active-backup';
+  validate(wire, value, { operation, params }) {
+    if (wire === 'node_uuid') uuidOf(wire, value);
     if (wire === 'name' && value !== null && !PORTGROUP_NAME.test(String(value)))
       throw new ServiceError(
         'INVALID_PARAMETER',
-        `Cannot ${request.operation.method === 'POST' ? 'create portgroup with' : 'update portgroup with'} invalid name '${String(value)}'`,
+        operation.method === 'POST'
+          ? `Cannot create portgroup with invalid name '${String(value)}'`
+          : `Portgroup ${params['portgroup']}: Cannot change name to invalid name '${String(value)}'`,
       );
-    return undefined;
+  },
+  async parse(wire, value, request, services) {
+    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
+    return wire === 'mode' && value === null ? 'active-backup' : undefined;
   },
   async mayWrite(tx, { found, patch, touched }) {
     if (!found) return;

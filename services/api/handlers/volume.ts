@@ -1,9 +1,9 @@
 /** Remote volumes: connectors (how the node logs in) and targets (what it boots from). */
-import { type NodeId, ServiceError, type VolumeConnector, type VolumeTarget } from '@bessemer/core';
+import { type Json, type NodeId, ServiceError, type VolumeConnector, type VolumeTarget } from '@bessemer/core';
 import type { OfNodeFilter, Repositories } from '@bessemer/db';
-import { type Handler, ok } from '../request.ts';
-import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
-import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
+import { type ApiRequest, type ApiServices, type Handler, ok } from '../request.ts';
+import { freeNode, nodeFilter, nodeNamedIn, noSuchInput } from '../resources/of-node.ts';
+import { commonFields, createResource, fieldsFor, uuidOf } from '../resources/resource.ts';
 import { linksTo } from '../views/links.ts';
 import { maskSecrets } from '../views/node.ts';
 import { findNode } from './nodes.ts';
@@ -18,11 +18,20 @@ async function mustBeOff(tx: Repositories, nodeUuid: NodeId, action: string): Pr
     );
 }
 
+const REFUSAL = "Can't fetch a subset of fields with 'detail' set";
+const validate = (wire: string, value: Json): void => {
+  if (wire === 'node_uuid') uuidOf(wire, value);
+};
+const nodeOf = (value: Json, request: ApiRequest, services: ApiServices) =>
+  nodeNamedIn(value, request, services, request.operation.method === 'POST' ? noSuchInput : undefined);
+
 const connectorField = fieldsFor<VolumeConnector>();
 const connectors = createResource<VolumeConnector, OfNodeFilter>({
   collection: 'connectors',
   path: 'volume/connectors',
   param: 'connector',
+  ident: { called: 'connector_uuid' },
+  refusal: REFUSAL,
   notFound: (ident) => new ServiceError('VOLUME_CONNECTOR_NOT_FOUND', `Volume connector ${ident} could not be found.`),
   repository: (tx) => tx.volumeConnectors,
   summary: ['uuid', 'node_uuid', 'type', 'connector_id'],
@@ -34,8 +43,9 @@ const connectors = createResource<VolumeConnector, OfNodeFilter>({
     connectorField('type', 32, 'text', 'type'),
   ],
   filterOf: nodeFilter,
+  validate,
   parse: async (wire, value, request, services) =>
-    wire === 'node_uuid' ? nodeNamedIn(value, request, services) : undefined,
+    wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
   mayWrite: async (tx, { found }) => {
     if (found) await mustBeOff(tx, found.nodeUuid, 'volume connector update');
   },
@@ -47,6 +57,8 @@ const targets = createResource<VolumeTarget, OfNodeFilter>({
   collection: 'targets',
   path: 'volume/targets',
   param: 'target',
+  ident: { called: 'target_uuid' },
+  refusal: REFUSAL,
   notFound: (ident) => new ServiceError('VOLUME_TARGET_NOT_FOUND', `Volume target ${ident} could not be found.`),
   repository: (tx) => tx.volumeTargets,
   summary: ['uuid', 'node_uuid', 'volume_type', 'boot_index', 'volume_id'],
@@ -60,8 +72,9 @@ const targets = createResource<VolumeTarget, OfNodeFilter>({
     targetField('volume_type', 32, 'text', 'volumeType'),
   ],
   filterOf: nodeFilter,
+  validate,
   async parse(wire, value, request, services) {
-    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
+    if (wire === 'node_uuid') return nodeOf(value, request, services);
     return wire === 'boot_index' ? Number(value) : undefined;
   },
   mayWrite: async (tx, { found }) => {

@@ -41,3 +41,38 @@ export function tooOld({ operationId, since }: OperationSpec): ServiceError {
     return new ServiceError('NOT_FOUND', `This endpoint is supported starting with the API version 1.${since}`);
   return routeError('NOT_FOUND', need);
 }
+
+/** What Ironic calls the parameter that ends the path of an item. */
+const ITEM_PARAMETERS: Readonly<Record<string, string>> = {
+  allocation: 'allocation_ident',
+  chassis: 'chassis_uuid',
+  connector: 'connector_uuid',
+  node: 'node_ident',
+  port: 'port_uuid',
+  portgroup: 'portgroup_ident',
+  rule: 'inspection_rule_uuid',
+  runbook: 'runbook_ident',
+  target: 'target_uuid',
+  template: 'template_ident',
+};
+
+/**
+ * The error of a method that a path does not take, with the value of Allow when it is 405. Ironic has one controller for a
+ * collection and its items: it allows the methods of both, and misses the name of the item where one acts on items alone.
+ */
+export function wrongMethod(
+  method: string,
+  { operations, beside }: { readonly operations: readonly OperationSpec[]; readonly beside: readonly OperationSpec[] },
+  minor: number,
+): { readonly error: ServiceError; readonly allowed?: string } {
+  // Controllers that look at the version by themselves are reached at any.
+  const isLate = operations.some(({ operationId }) => PLAIN.has(operationId));
+  if (!isLate && operations.every(({ since }) => minor < since))
+    return { error: tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!) };
+  const ofItem = beside.find((operation) => operation.method === method);
+  const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
+  if (missing !== undefined && (isLate || minor >= ofItem!.since))
+    return { error: new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`) };
+  const allowed = [...new Set([...operations, ...beside].map((operation) => operation.method))].toSorted().join(', ');
+  return { error: routeError('METHOD_NOT_ALLOWED', `${method} is not possible here; allowed: ${allowed}.`), allowed };
+}

@@ -53,8 +53,10 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
         isJsonObject(at) && Object.hasOwn(at, part)
         ? at[part]
         : undefined;
-    if (next === undefined) throw problem(`member '${part}' not found in ${inPython(at).slice(0, 300)}`);
-    if (next === null || typeof next !== 'object') throw problem(`'${operation.path}' does not exist`);
+    if (next === undefined && isJsonObject(at))
+      throw problem(`member '${part}' not found in ${inPython(at).slice(0, 300)}`);
+    if (next === undefined || next === null || typeof next !== 'object')
+      throw problem(`'${operation.path}' does not exist`);
     at = next;
   }
   const last = path.at(-1)!;

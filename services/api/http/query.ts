@@ -25,11 +25,16 @@ export function booleanParameter(query: URLSearchParams, name: string): boolean 
 
 export const textParameter = (query: URLSearchParams, name: string): string | undefined => query.get(name) ?? undefined;
 
-/** limit, marker, sort_key, sort_dir. `sortKeys` are the wire names that may be sorted by. */
-export function pageOf(query: URLSearchParams, maxLimit: number, sortKeys: readonly string[]): Page {
+/** limit, marker, sort_key, sort_dir. `sortKeys` are the wire names that may be sorted by, `others` those that may not. */
+export function pageOf(
+  query: URLSearchParams,
+  maxLimit: number,
+  sortKeys: readonly string[],
+  others: readonly string[] = [],
+): Page {
   const limitText = query.get('limit');
   let limit = maxLimit;
-  if (limitText !== null && limitText !== '') {
+  if (limitText !== null) {
     if (!/^-?\d+$/.test(limitText))
       throw new ServiceError('INVALID_PARAMETER', `Expected an integer for limit: ${limitText.slice(0, 40)}`);
     if (Number(limitText) <= 0) throw new ServiceError('INVALID_PARAMETER', 'Limit must be positive');
@@ -45,7 +50,8 @@ export function pageOf(query: URLSearchParams, maxLimit: number, sortKeys: reado
   if (sortKey !== 'id' && !sortKeys.includes(sortKey))
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `The sort_key value "${sortKey.slice(0, 60)}" is an invalid field for sorting`,
+      // Ironic quotes what it never heard of, and only that.
+      `The sort_key value ${others.includes(sortKey) ? sortKey : `"${sortKey.slice(0, 60)}"`} is an invalid field for sorting`,
     );
   const marker = query.get('marker') ?? undefined;
   return { limit, sortDir, ...(sortKey === 'id' ? {} : { sortKey }), ...(marker === undefined ? {} : { marker }) };
@@ -58,13 +64,22 @@ export function pageOf(query: URLSearchParams, maxLimit: number, sortKeys: reado
 export function fieldsOf(
   query: URLSearchParams,
   isDetail: boolean,
-  table: { summary: readonly string[]; all: readonly string[]; since: (field: string) => number },
+  table: {
+    summary: readonly string[];
+    all: readonly string[];
+    since: (field: string) => number;
+    /** What is said of fields together with detail. */
+    refusal?: string;
+  },
   minor: number,
 ): { fields: readonly string[]; isExplicit: boolean } {
   const asked = query.get('fields');
   const detail = booleanParameter(query, 'detail') ?? false;
   if (asked !== null && (detail || isDetail))
-    throw new ServiceError('INVALID_PARAMETER', 'Can not specify ?detail=True and fields in the same request.');
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      table.refusal ?? 'Can not specify ?detail=True and fields in the same request.',
+    );
   const allowed = table.all.filter((f) => table.since(f) <= minor);
   if (asked === null) {
     const wanted = detail || isDetail ? allowed : table.summary.filter((f) => table.since(f) <= minor);
@@ -80,7 +95,10 @@ export function fieldsOf(
   ];
   const unknown = fields.filter((f) => !table.all.includes(f) && f !== 'links');
   if (unknown.length > 0)
-    throw new ServiceError('INVALID_PARAMETER', `Field ${unknown[0]!.slice(0, 60)} is not a valid field.`);
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
+    );
   for (const field of fields) if (field !== 'links') needsVersion(`The field ${field}`, table.since(field), minor);
   return { fields: fields.filter((f) => f !== 'links'), isExplicit: true };
 }

@@ -1,8 +1,5 @@
 import type { Side } from '../side.ts';
-
-const add = (path: string, value: unknown) => [{ op: 'add', path, value }];
-const replace = (path: string, value: unknown) => [{ op: 'replace', path, value }];
-const remove = (path: string) => [{ op: 'remove', path }];
+import { add, mistakes, remove, replace } from './common.ts';
 
 export async function root(s: Side): Promise<void> {
   for (const path of ['/', '', '/v1', '/v1/', '/v2', '/v1/nosuch', '/nosuch', '/nodes', '/chassis', '/v1//nodes'])
@@ -31,7 +28,6 @@ export async function chassis(s: Side): Promise<void> {
   const create = (body: unknown) => s.send('POST', '/v1/chassis', body);
   await create({ uuid: s.id('c1'), description: 'first', extra: { a: 1 } });
   await create({ uuid: s.id('c2') });
-  await create({});
   await create({ uuid: s.id('c1') });
   await create({ uuid: 'x' });
   await create({ description: 'x'.repeat(256) });
@@ -71,6 +67,7 @@ export async function chassis(s: Side): Promise<void> {
     [],
   ])
     await s.send('PATCH', `/v1/chassis/${s.id('c1')}`, patch);
+  await mistakes(s, '/v1/chassis', s.id('c1'));
   await s.all([
     ['PATCH', '/v1/chassis/nosuch', add('/extra/x', 1)],
     ['DELETE', `/v1/chassis/${s.id('c1')}`],
@@ -151,7 +148,7 @@ export async function volume(s: Side): Promise<void> {
   await connector({ node_uuid, uuid: s.id('c2'), type: 'wwpn', connector_id: '1:2' });
   await connector({ node_uuid, type: 'iqn', connector_id: 'iqn.1' });
   await connector({ node_uuid, uuid: s.id('c1'), type: 'iqn', connector_id: 'iqn.9' });
-  await connector({ node_uuid, type: 'nosuch', connector_id: 'x' });
+  await connector({ node_uuid, uuid: s.id('c3'), type: 'nosuch', connector_id: 'x' });
   await connector({ node_uuid, type: 'iqn' });
   await connector({ node_uuid, connector_id: 'x' });
   await connector({ node_uuid: s.id('nosuch'), type: 'iqn', connector_id: 'x' });
@@ -222,6 +219,8 @@ export async function volume(s: Side): Promise<void> {
     add('/nosuch', 1),
   ])
     await s.send('PATCH', `/v1/volume/targets/${s.id('t1')}`, patch);
+  await mistakes(s, '/v1/volume/connectors', s.id('c1'));
+  await mistakes(s, '/v1/volume/targets', s.id('t1'));
   await s.prepare('PUT', `/v1/nodes/${s.id('n')}/states/power`, { target: 'power on' });
   await s.all([
     ['PATCH', `/v1/volume/connectors/${s.id('c1')}`, add('/extra/y', 1)],
@@ -238,10 +237,9 @@ export async function volume(s: Side): Promise<void> {
 }
 
 export async function allocations(s: Side): Promise<void> {
-  const wait = () => s.prepare('GET', '/v1/allocations');
   const create = async (body: unknown) => {
     await s.send('POST', '/v1/allocations', body);
-    await wait();
+    await s.processed();
   };
   await s.node('n', { resource_class: 'gold' });
   await s.bring('n', 'available');
@@ -249,7 +247,7 @@ export async function allocations(s: Side): Promise<void> {
   await create({ uuid: s.id('a1'), name: 'alloc', resource_class: 'gold', extra: { a: 1 } });
   await s.rest('n');
   await s.send('GET', `/v1/allocations/${s.id('a1')}`);
-  await s.send('GET', `/v1/nodes/n?fields=instance_uuid,allocation_uuid`);
+  await s.send('GET', `/v1/nodes/${s.id('n')}?fields=instance_uuid,allocation_uuid`);
   await create({ uuid: s.id('a2'), resource_class: 'nosuch' });
   await s.rest('n');
   await create({ name: 'alloc', resource_class: 'gold' });
@@ -298,6 +296,7 @@ export async function allocations(s: Side): Promise<void> {
     add('/nosuch', 1),
   ])
     await s.send('PATCH', `/v1/allocations/${s.id('a1')}`, patch);
+  await mistakes(s, '/v1/allocations', s.id('a1'));
   await s.all([
     ['PUT', '/v1/allocations/nosuch', {}],
     ['DELETE', '/v1/allocations/nosuch'],
@@ -305,7 +304,7 @@ export async function allocations(s: Side): Promise<void> {
     ['DELETE', `/v1/allocations/${s.id('a2')}`],
     ['DELETE', `/v1/allocations/${s.id('a1')}`],
     ['DELETE', `/v1/allocations/${s.id('a1')}`],
-    ['GET', '/v1/nodes/n?fields=instance_uuid,allocation_uuid'],
+    ['GET', `/v1/nodes/${s.id('n')}?fields=instance_uuid,allocation_uuid`],
   ]);
 }
 
@@ -360,6 +359,7 @@ export async function deployTemplates(s: Side): Promise<void> {
     add('/nosuch', 1),
   ])
     await s.send('PATCH', `/v1/deploy_templates/${s.id('t1')}`, patch);
+  await mistakes(s, '/v1/deploy_templates', s.id('t1'));
   await s.all([
     ['DELETE', `/v1/deploy_templates/${s.id('t1')}`],
     ['DELETE', `/v1/deploy_templates/${s.id('t1')}`],

@@ -1,8 +1,5 @@
 import type { Side } from '../side.ts';
-
-const replace = (path: string, value: unknown) => [{ op: 'replace', path, value }];
-const add = (path: string, value: unknown) => [{ op: 'add', path, value }];
-const remove = (path: string) => [{ op: 'remove', path }];
+import { add, mistakes, remove, replace } from './common.ts';
 
 export async function ports(s: Side): Promise<void> {
   await s.node('n', { shard: 's1' });
@@ -89,6 +86,7 @@ export async function ports(s: Side): Promise<void> {
     replace('/address', 'bad'),
     remove('/address'),
     replace('/node_uuid', s.id('m')),
+    replace('/node_uuid', s.id('n')),
     replace('/node_uuid', s.id('nosuch')),
     remove('/node_uuid'),
     replace('/uuid', s.id('other')),
@@ -107,6 +105,7 @@ export async function ports(s: Side): Promise<void> {
     [],
   ])
     await s.send('PATCH', at, patch);
+  await mistakes(s, '/v1/ports', s.id('p1'));
   await s.send('PATCH', '/v1/ports/nosuch', add('/extra/x', 1));
   await s.all([
     ['DELETE', '/v1/ports/nosuch'],
@@ -181,6 +180,7 @@ export async function portgroups(s: Side): Promise<void> {
     add('/nosuch', 1),
   ])
     await s.send('PATCH', `/v1/portgroups/${s.id('g1')}`, patch);
+  await mistakes(s, '/v1/portgroups', s.id('g1'));
   await s.prepare('POST', '/v1/ports', { node_uuid, address: '52:54:00:00:01:02', portgroup_uuid: s.id('g2') });
   await s.all([
     ['DELETE', `/v1/portgroups/${s.id('g2')}`],
