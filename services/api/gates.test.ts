@@ -38,7 +38,7 @@ const FROM_THE_START = new Set(
   postVendorQuery putVendorQuery patchVendorQuery deleteVendorQuery listDriverVendorMethods getDriverVendorMethod
   postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getNodeStates setPowerState
   setProvisionState setMaintenance clearMaintenance getBootDevice setBootDevice getSupportedBootDevices listNodes createNode
-  listNodesDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
+  listNodesDetail listNodePortsDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
   listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
   listWebhooks createWebhook getWebhook patchWebhook deleteWebhook getWebhookDelivery listDeadLetters deleteDeadLetters
   deleteDeadLetter redeliverDeadLetters getDocs getOpenapi continueInspection`.split(/\s+/),
