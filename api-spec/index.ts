@@ -78,3 +78,6 @@ export const OPERATIONS: readonly OperationSpec[] = Object.entries(spec.paths as
 
 /** The whole document, for schema compilers and for the rendered documentation. */
 export const openapi: object = spec;
+
+/** The schemas that others refer to, by name. */
+export const SCHEMAS: Readonly<Record<string, object>> = spec.components.schemas;
