@@ -83,3 +83,5 @@ export const openapi: object = spec;
 /** JSON text of the document that is published: the contract with descriptions and examples. Read when somebody asks for it. */
 export const readDocument = (): Promise<string> =>
   readFile(new URL('./generated/document.json', import.meta.url), 'utf8');
+/** The schemas that others refer to, by name. */
+export const SCHEMAS: Readonly<Record<string, object>> = spec.components.schemas;

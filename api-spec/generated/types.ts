@@ -1254,6 +1254,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/{node}/portgroups/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The port groups of a node with all fields */
+        get: operations["listNodePortgroupsDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/portgroups": {
         parameters: {
             query?: never;
@@ -1286,6 +1306,26 @@ export interface paths {
         };
         /** The ports of a node */
         get: operations["listNodePorts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/ports/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The ports of a node with all fields */
+        get: operations["listNodePortsDetail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1937,6 +1977,8 @@ export interface components {
     schemas: {
         /** @description A boolean, or one as text (Ironic takes true, 1, yes, on, t, y and their opposites) */
         Bool: boolean | string | number;
+        /** @description A boolean, or one as text; null is the default */
+        Flag: boolean | string | null;
         Time: string | null;
         Text: string | null;
         Json: Record<string, never> | null;
@@ -2259,7 +2301,8 @@ export interface components {
         };
         PowerRequest: {
             target: string;
-            timeout?: number | null;
+            /** @description Seconds */
+            timeout?: number | string | null;
         };
         ProvisionRequest: {
             target: string;
@@ -2271,8 +2314,10 @@ export interface components {
             disable_ramdisk?: components["schemas"]["Bool"] | null;
             runbook?: string | null;
         };
+        DeployStepRequests: (components["schemas"]["StepRequest"] & Record<string, never>)[];
+        StepRequests: components["schemas"]["StepRequest"][];
         StepRequest: {
-            interface?: string;
+            interface: string;
             step: string;
             args?: Record<string, never>;
             priority?: number;
@@ -2299,18 +2344,19 @@ export interface components {
             network_data?: components["schemas"]["Json"];
             resource_class?: string | null;
             conductor_group?: string | null;
-            automated_clean?: components["schemas"]["Bool"] | null;
-            maintenance?: components["schemas"]["Bool"] | null;
-            protected?: components["schemas"]["Bool"];
-            protected_reason?: components["schemas"]["Text"];
-            retired?: components["schemas"]["Bool"];
+            automated_clean?: components["schemas"]["Flag"];
+            maintenance?: components["schemas"]["Flag"];
+            retired?: components["schemas"]["Flag"];
             retired_reason?: components["schemas"]["Text"];
             owner?: string | null;
             lessee?: string | null;
             shard?: string | null;
             parent_node?: components["schemas"]["Text"];
             description?: string | null;
-            disable_power_off?: components["schemas"]["Bool"];
+            disable_power_off?: components["schemas"]["Flag"];
+            boot_mode?: components["schemas"]["Text"];
+            secure_boot?: components["schemas"]["Flag"];
+            console_enabled?: components["schemas"]["Flag"];
             bios_interface?: components["schemas"]["Text"];
             boot_interface?: components["schemas"]["Text"];
             console_interface?: components["schemas"]["Text"];
@@ -2341,8 +2387,6 @@ export interface components {
             conductor_group?: string | null;
             automated_clean?: boolean | null;
             maintenance?: boolean;
-            protected?: boolean;
-            protected_reason?: components["schemas"]["Text"];
             retired?: boolean;
             retired_reason?: components["schemas"]["Text"];
             owner?: string | null;
@@ -2351,6 +2395,9 @@ export interface components {
             parent_node?: components["schemas"]["Text"];
             description?: string | null;
             disable_power_off?: boolean;
+            boot_mode?: components["schemas"]["Text"];
+            secure_boot?: boolean | null;
+            console_enabled?: boolean;
             bios_interface?: components["schemas"]["Text"];
             boot_interface?: components["schemas"]["Text"];
             console_interface?: components["schemas"]["Text"];
@@ -2370,12 +2417,11 @@ export interface components {
             inspection_started_at?: components["schemas"]["Time"];
             inspection_finished_at?: components["schemas"]["Time"];
             allocation_uuid?: components["schemas"]["Text"];
-            boot_mode?: components["schemas"]["Text"];
-            secure_boot?: boolean | null;
+            protected?: boolean;
+            protected_reason?: components["schemas"]["Text"];
             maintenance_reason?: components["schemas"]["Text"];
             fault?: components["schemas"]["Text"];
             health?: components["schemas"]["Text"];
-            console_enabled?: boolean;
             clean_step?: Record<string, never>;
             deploy_step?: Record<string, never>;
             service_step?: Record<string, never>;
@@ -2528,6 +2574,9 @@ export interface components {
             /** @description Send it as Authorization: Bearer TOKEN */
             token: string;
         };
+        TraitsRequest: {
+            traits?: string[];
+        };
         Traits: {
             traits: string[];
         };
@@ -2539,7 +2588,9 @@ export interface components {
         };
         V1: {
             id: string;
-            media_types: Record<string, never>[];
+            media_types: {
+                [key: string]: string;
+            };
             version: components["schemas"]["Version"];
         } & {
             [key: string]: components["schemas"]["Links"];
@@ -5088,8 +5139,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 chassis_uuid?: string;
                 instance_uuid?: string;
                 associated?: components["schemas"]["Bool"];
@@ -5357,6 +5406,27 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listNodePortgroupsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
+            default: components["responses"]["Error"];
+        };
+    };
     listNodePortgroups: {
         parameters: {
             query?: {
@@ -5393,6 +5463,27 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodePortsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
             };
             header?: never;
             path: {
@@ -5835,7 +5926,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Traits"];
+                "application/json": components["schemas"]["TraitsRequest"];
             };
         };
         responses: {
@@ -5870,7 +5961,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
         responses: {
             204: components["responses"]["Empty"];
             default: components["responses"]["Error"];

@@ -13,7 +13,7 @@ import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { createDocs } from './docs/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
-import { routeError, tooOld, wrongMethod } from './http/gates.ts';
+import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -195,6 +195,7 @@ export function createApi(given: ApiOptions): Api {
         address,
       });
     const identity = operation.isPublic ? NOBODY : await logIn();
+    checkNodeIdent(params['node']);
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);

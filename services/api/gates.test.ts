@@ -33,12 +33,13 @@ const outcome = ({ status, fault }: TestReply) => ({ status, fault });
 /** Operations that 1.1 has; each other one has x-since and so two generated cases. A new one is put here on purpose or not at all. */
 const FROM_THE_START = new Set(
   `getTimeline getWhy configureNode retryRun streamEvents listUnknownMachines bulk listChassis createChassis listChassisDetail
-  getChassis patchChassis deleteChassis listChassisNodes listDrivers getDriver getDriverProperties getConsole setConsole
+  getChassis patchChassis deleteChassis listChassisNodes listChassisNodesDetail listDrivers getDriver getDriverProperties getConsole setConsole
   listVendorMethods getVendorMethod postVendorMethod putVendorMethod patchVendorMethod deleteVendorMethod getVendorQuery
   postVendorQuery putVendorQuery patchVendorQuery deleteVendorQuery listDriverVendorMethods getDriverVendorMethod
-  postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getNodeStates setPowerState
+  postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getDriverVendorQuery
+  postDriverVendorQuery putDriverVendorQuery patchDriverVendorQuery deleteDriverVendorQuery getNodeStates setPowerState
   setProvisionState setMaintenance clearMaintenance getBootDevice setBootDevice getSupportedBootDevices listNodes createNode
-  listNodesDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
+  listNodesDetail listNodePortsDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
   listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
   listWebhooks createWebhook getWebhook patchWebhook deleteWebhook getWebhookDelivery listDeadLetters deleteDeadLetters
   deleteDeadLetter redeliverDeadLetters getDocs getOpenapi continueInspection`.split(/\s+/),
@@ -64,6 +65,11 @@ describe('operations', () => {
     putDriverVendorMethod: /No handler for method/,
     patchDriverVendorMethod: /No handler for method/,
     deleteDriverVendorMethod: /No handler for method/,
+    getDriverVendorQuery: /No handler for method/,
+    postDriverVendorQuery: /No handler for method/,
+    putDriverVendorQuery: /No handler for method/,
+    patchDriverVendorQuery: /No handler for method/,
+    deleteDriverVendorQuery: /No handler for method/,
   };
   it.each(OPERATIONS.map((o) => ({ id: o.operationId, since: o.since })))('$id came with 1.$since', async (row) => {
     const asked = operation(row.id);
@@ -94,8 +100,6 @@ describe('query parameters', () => {
   const REFUSED: Readonly<Record<string, RegExp>> = {
     reset_interfaces: /reset_interfaces parameter can only be used when/,
     'fields of listNodesDetail': /detail=True and fields/,
-    'fields of listPortsDetail': /detail=True and fields/,
-    'fields of listChassisDetail': /detail=True and fields/,
     'conductor_groups of listNodePortgroups': /cannot be combined/,
   };
   const cases = OPERATIONS.flatMap((o) =>
@@ -116,8 +120,13 @@ describe('query parameters', () => {
             ? 'component'
             : (VALUES[parameter]?.(things) ?? 'true');
     const before = await ask(asked, since - 1, { [parameter]: value });
-    expect(before.status).toBe(406);
-    expect(before.fault).toContain(`The parameter ${parameter} needs API version 1.${since} or newer`);
+    // Of `detail` instead of a path that ends so, Ironic says that it is a mistake.
+    if (parameter === 'detail' && since === 43)
+      expect(outcome(before)).toEqual({ status: 400, fault: 'Invalid query parameter ?detail=True received.' });
+    else {
+      expect(before.status).toBe(406);
+      expect(before.fault).toContain(`The parameter ${parameter} needs API version 1.${since} or newer`);
+    }
     const at = await ask(asked, since, { [parameter]: value });
     const refusal = REFUSED[`${parameter} of ${id}`] ?? REFUSED[parameter];
     if (refusal) expect(at.fault).toMatch(refusal);
@@ -202,7 +211,7 @@ const PORT: Gated = {
   unsortable: ['internal_info', 'local_link_connection'],
   fields: {
     internal_info: [18],
-    local_link_connection: [19, () => ({ port_id: 'e1' })],
+    local_link_connection: [19, () => ({ port_id: 'e1', switch_id: '52:54:00:00:00:99' })],
     pxe_enabled: [19, no],
     portgroup_uuid: [24, (t) => t['portgroup']!],
     physical_network: [34, text],
@@ -504,7 +513,7 @@ describe('behaviour', () => {
   });
 
   it('1.64: network_type in local_link_connection', async () => {
-    const value = { network_type: 'managed' };
+    const value = { network_type: 'unmanaged' };
     const patch = (version: number) =>
       api.request('PATCH', `/v1/ports/${things['port']}`, {
         version,

@@ -119,7 +119,7 @@ describe('listing nodes', () => {
     ['sort_key=properties', 400, 'The sort_key value "properties" is an invalid field for sorting'],
     ['nosuch=1', 400, 'Unexpected arguments: nosuch'],
     ['provision_state=nosuch', 400, 'Provision state "nosuch" is not valid'],
-    ['fields=uuid,nosuch', 400, 'Field nosuch is not a valid field.'],
+    ['fields=uuid,nosuch', 400, 'Field(s) "nosuch" are not valid'],
     ['detail=true&fields=uuid', 400, 'Can not specify ?detail=True and fields in the same request.'],
     [
       'associated=maybe',
@@ -243,7 +243,7 @@ describe('changing nodes', () => {
     [[{ op: 'replace', path: '/provision_state', value: 'active' }], 400, /^Cannot patch \/provision_state/],
     [[{ op: 'test', path: '/name', value: 'x' }], 400, /^Schema error for patch: /],
     [[{ op: 'remove', path: '/extra/nosuch' }], 400, /can't remove a non-existent object 'nosuch'/],
-    [[{ op: 'add', path: '/extra/x/y', value: 1 }], 400, /does not exist/],
+    [[{ op: 'add', path: '/extra/x/y', value: 1 }], 400, /member 'x' not found in \{/],
     [[{ op: 'add', path: '/extra/__proto__', value: 1 }], 400, /not a name/],
     [{}, 400, /^Schema error for patch: /],
     [[{ op: 'add', path: '/protected', value: true }], 409, /can only be made protected/],

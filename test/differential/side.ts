@@ -136,6 +136,13 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?/g, '<time>');
   }
 
+  /** What a request said beside its path; headers only where the script has set some. */
+  function sentText(body: unknown, headers: SendOptions['headers']): string | undefined {
+    const lines = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`);
+    if (body !== undefined) lines.push(plain(typeof body === 'string' ? body : JSON.stringify(body)));
+    return lines.length === 0 ? undefined : lines.join('\n');
+  }
+
   function keep(method: string, path: string, body: unknown, answer: Answer, options: SendOptions, more: object): void {
     const headers: Record<string, string> = {};
     for (const name of HEADERS) {
@@ -147,7 +154,7 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       number: steps.length,
       method,
       path: plain(path),
-      sent: body === undefined ? undefined : plain(typeof body === 'string' ? body : JSON.stringify(body)),
+      sent: sentText(body, options.headers),
       minor: options.minor === null ? undefined : (options.minor ?? minor),
       status: answer.status,
       headers,

@@ -43,7 +43,7 @@ export const setBootMode: Handler = async (request, services) => {
   if (mode !== 'bios' && mode !== 'uefi')
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Invalid boot mode ${String(mode)} requested for node. Allowed boot modes are: uefi, bios`,
+      `Invalid boot mode ${String(mode)} requested for node. Allowed boot modes are: bios, uefi`,
     );
   mustRest(node);
   await services.rpc.call(host, 'changeBootMode', { nodeUuid, mode }, call);

@@ -16,6 +16,7 @@ import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
+import { inPython } from '../http/python.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import {
@@ -33,8 +34,8 @@ import { nextText } from '../views/links.ts';
 import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
-import { checkInterfaces, nodePatchFrom } from './node-input.ts';
-import { patchConsequences } from './node-patch-rules.ts';
+import { checkInterfaces, checkNewNetworkData, nodePatchFrom } from './node-input.ts';
+import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
 
 /** There are few microversions. */
 function memoised<T>(make: (minor: number) => T): (minor: number) => T {
@@ -99,6 +100,9 @@ async function chassisFilter(ident: string, services: ApiServices): Promise<stri
   return chassis.uuid;
 }
 
+/** What a node in maintenance may suffer from (ironic/common/faults.py). */
+const FAULTS = ['power failure', 'clean failure', 'rescue abort failure', 'service failure'];
+
 async function filterOf(request: ApiRequest, services: ApiServices): Promise<NodeFilter> {
   const { query } = request;
   const text = (name: string) => textParameter(query, name);
@@ -106,6 +110,17 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
   const state = text('provision_state');
   if (state !== undefined && !isProvisionState(state))
     throw new ServiceError('INVALID_PARAMETER', `Provision state "${state}" is not valid`);
+  const fault = text('fault');
+  if (fault !== undefined && !FAULTS.includes(fault))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Unrecognized fault "${fault.slice(0, 60)}" is specified, allowed faults are (${FAULTS.map(inPython).join(', ')})`,
+    );
+  for (const name of ['chassis_uuid', 'instance_uuid']) {
+    const uuid = text(name);
+    if (uuid !== undefined && !isUuid(uuid))
+      throw new ServiceError('INVALID_PARAMETER', `Expected UUID for ${name}: ${uuid.slice(0, 60)}`);
+  }
   const chassis = request.params['chassis'] ?? text('chassis_uuid');
   const parent = text('parent_node');
   const filter: { [K in keyof NodeFilter]: NodeFilter[K] | undefined } = {
@@ -116,7 +131,7 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
     provisionState: state,
     driver: text('driver'),
     resourceClass: text('resource_class'),
-    fault: text('fault'),
+    fault,
     conductorGroup: text('conductor_group'),
     owner: text('owner'),
     lessee: text('lessee'),
@@ -191,6 +206,7 @@ export const getNode: Handler = async (request, services) => {
 
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
+  checkNewNetworkData(body['network_data']);
   for (const name of Object.keys(body))
     needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
@@ -201,7 +217,7 @@ export const createNode: Handler = async (request, services) => {
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
   if (!description || !conductorFor({ uuid, driver, conductorGroup: patch.conductorGroup ?? '' }, conductors))
-    throw noValidHost(driver, patch.conductorGroup ?? '');
+    throw noValidHost(driver, String(body['conductor_group'] ?? ''));
   checkInterfaces(patch.interfaces ?? {}, description);
   const node = await services.db.write('create node', async (tx) => {
     const made = await tx.nodes.create({
@@ -256,12 +272,13 @@ const PATCHABLE: readonly string[] = `automated_clean bios_interface boot_interf
 export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
-  const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  const bad = [...touched].find((name) => !PATCHABLE.includes(name));
-  if (bad !== undefined)
+  const rootOf = ({ path }: PatchOperation) => path.split('/')[1]!;
+  const touched = new Set(operations.map(rootOf));
+  const bad = operations.find((operation) => !PATCHABLE.includes(rootOf(operation)));
+  if (bad)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Cannot patch /${bad}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
+      `Cannot patch ${bad.path}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
     );
   // Ironic asks for the version of what is set, not of what is removed.
   for (const { op, path } of operations)
@@ -272,6 +289,7 @@ export const patchNode: Handler = async (request, services) => {
       'INVALID_PARAMETER',
       "The reset_interfaces parameter can only be used when changing the node's driver.",
     );
+  checkPatchValues(operations, request.params['node']!);
   const conductors = await readConductors(services);
 
   const node = await services.db.write('patch node', async (tx) => {
@@ -290,7 +308,13 @@ export const patchNode: Handler = async (request, services) => {
       );
     const before = patchable(now);
     const after = applyPatch(before, operations, request.minor);
-    const { maintenance: _maintenance, maintenance_reason: _reason, ...creatable } = after;
+    const {
+      maintenance: _maintenance,
+      maintenance_reason: _reason,
+      protected: _protected,
+      protected_reason: _why,
+      ...creatable
+    } = after;
     checkDocument(request.operation, creatable);
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
@@ -308,11 +332,9 @@ export const patchNode: Handler = async (request, services) => {
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
     const driver = patch.driver ?? now.driver;
     const conductorGroup = patch.conductorGroup ?? now.conductorGroup;
-    // Nobody could work on the node any more, nor take it back out of the group.
-    if (
-      (patch.driver ?? patch.conductorGroup) !== undefined &&
-      !conductorFor({ ...now, driver, conductorGroup }, conductors)
-    )
+    // A change of the group or of the type is for a conductor of the new one to take.
+    const isMoved = driver !== now.driver || conductorGroup !== now.conductorGroup;
+    if (isMoved && !conductorFor({ uuid: now.uuid, driver, conductorGroup }, conductors))
       throw noValidHost(driver, conductorGroup);
     if (touched.has('driver') || patch.interfaces) {
       const description = driverOf(conductors, driver);

@@ -7,16 +7,25 @@ import { ServiceError } from '@bessemer/core';
 
 /** An error of the part of Ironic that finds the controller: its body has another form (`envelope.ts`). */
 export const routeError = (
-  code: 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'NOT_ACCEPTABLE',
+  code: 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'NOT_ACCEPTABLE' | 'INVALID_PARAMETER',
   message: string,
 ): ServiceError => new ServiceError(code, message, { context: { isRoute: true } });
+
+/** What may stand in the place of a node in a path: a UUID, or a name of RFC 3986 unreserved characters. */
+const NODE_IDENT = /^[A-Za-z0-9._~-]{1,255}$/;
+
+/** Ironic finds no controller for what is no name. @throws ServiceError INVALID_PARAMETER. */
+export function checkNodeIdent(ident: string | undefined): void {
+  if (ident !== undefined && !NODE_IDENT.test(ident))
+    throw routeError('INVALID_PARAMETER', `Expected UUID or name for node: ${ident.slice(0, 255)}`);
+}
 
 const METHOD = new Set(
   `addTrait setTraits createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate
   patchDeployTemplate`.split(/\s+/),
 );
 const PLAIN = new Set(
-  `createPortgroup listPortgroups getConductor listConductors getNodeVolume getVolume injectNmi postEvents removeTrait
+  `createPortgroup listPortgroups getConductor heartbeat listConductors lookup getNodeVolume getVolume injectNmi postEvents removeTrait
   removeTraits`.split(/\s+/),
 );
 const NOT_ACCEPTABLE = new Set(['getRaidProperties', 'getTraits', 'setRaidConfig']);

@@ -1,8 +1,9 @@
 /** Finds the operation of the specification that a request means, and checks what it sends against it. */
-import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
-import { type Json, type JsonObject, ServiceError } from '@bessemer/core';
+import { OPERATIONS, openapi, type OperationSpec, SCHEMAS } from '@bessemer/api-spec';
+import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
+import { checkArguments, refusalOf } from './arguments.ts';
 import { strictBoolean } from './query.ts';
 import { needsVersion } from './versions.ts';
 
@@ -135,13 +136,26 @@ function subjectOf({ path }: OperationSpec): string {
 /** Checks a body. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
 export function checkBody(operation: OperationSpec, body: Json | undefined): void {
   if (!operation.bodySchema || body === undefined) return;
+  checkArguments(operation, body);
   const validate = validator(operation.bodySchema);
-  if (validate(body)) return;
-  const missing = validate.errors?.[0]?.params['missingProperty'];
-  if (operation.method === 'PUT' && typeof missing === 'string')
-    throw new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
-  const subject = operation.method === 'PATCH' ? 'patch' : subjectOf(operation);
-  throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
+  if (validate(isJsonObject(body) ? withoutSteps(body) : body)) return;
+  const refusal = refusalOf(operation) ?? `Schema error for ${subjectOf(operation)}`;
+  throw new ServiceError('INVALID_PARAMETER', `${refusal}: ${sentence(validate.errors?.[0])}`);
+}
+
+const STEP_LISTS = ['clean_steps', 'deploy_steps', 'service_steps'] as const;
+
+/** Steps are looked at when it is known that the node may take them: `checkSteps`. */
+function withoutSteps(body: JsonObject): JsonObject {
+  if (!STEP_LISTS.some((name) => Array.isArray(body[name]))) return body;
+  return { ...body, ...Object.fromEntries(STEP_LISTS.filter((n) => Array.isArray(body[n])).map((n) => [n, []])) };
+}
+
+/** Checks the steps of an order. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
+export function checkSteps(name: (typeof STEP_LISTS)[number], steps: readonly Json[]): void {
+  const validate = validator(SCHEMAS[name === 'deploy_steps' ? 'DeployStepRequests' : 'StepRequests']!);
+  if (!validate(steps))
+    throw new ServiceError('INVALID_PARAMETER', `Invalid ${name}: ${sentence(validate.errors?.[0])}`);
 }
 
 type Parameter = OperationSpec['parameters'][number];

@@ -1,5 +1,6 @@
 /** The subset of JSON Patch (RFC 6902) that Ironic takes: add, replace, remove, applied one by one. */
 import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
+import { inPython } from './python.ts';
 
 export interface PatchOperation {
   readonly op: 'add' | 'replace' | 'remove';
@@ -17,19 +18,6 @@ function parts(path: string, minor: number): string[] {
     .split('/')
     .map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
-
-/** Ironic shows the operation as Python prints it. */
-const shown = (value: Json | undefined): string => {
-  if (value === null || value === undefined) return 'None';
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
-  if (typeof value === 'object')
-    return `{${Object.entries(value)
-      .map(([k, v]) => `'${k}': ${shown(v)}`)
-      .join(', ')}}`;
-  return String(value);
-};
 
 /** Why one operation cannot be applied. */
 class Unapplicable extends Error {}
@@ -49,7 +37,7 @@ export function applyPatch(document: JsonObject, patch: readonly PatchOperation[
       applyOne(result, operation, path);
     } catch (error) {
       if (!(error instanceof Unapplicable)) throw error;
-      const operationText = shown({ ...operation }).slice(0, 300);
+      const operationText = inPython({ ...operation }).slice(0, 300);
       throw new ServiceError('INVALID_PATCH', `Couldn't apply patch '${operationText}'. Reason: ${error.message}`);
     }
   }
@@ -66,7 +54,7 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
         ? at[part]
         : undefined;
     if (next === undefined && isJsonObject(at))
-      throw problem(`member '${part}' not found in ${shown(at).slice(0, 300)}`);
+      throw problem(`member '${part}' not found in ${inPython(at).slice(0, 300)}`);
     if (next === undefined || next === null || typeof next !== 'object')
       throw problem(`'${operation.path}' does not exist`);
     at = next;
@@ -75,8 +63,11 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   if (Array.isArray(at)) {
     if (operation.op === 'add')
       at.splice(last === '-' ? at.length : index(last, at.length), 0, operation.value ?? null);
-    else if (operation.op === 'remove') at.splice(index(last, at.length - 1), 1);
-    else at[index(last, at.length - 1)] = operation.value ?? null;
+    else if (operation.op === 'remove') {
+      if (/^\d{1,9}$/.test(last) && Number(last) >= at.length)
+        throw problem(`can't remove a non-existent object '${last}'`);
+      at.splice(index(last, at.length - 1), 1);
+    } else at[index(last, at.length - 1)] = operation.value ?? null;
     return;
   }
   if (!isJsonObject(at)) throw problem(`'${operation.path}' is not inside an object`);

@@ -68,6 +68,8 @@ export function fieldsOf(
     summary: readonly string[];
     all: readonly string[];
     since: (field: string) => number;
+    /** What is said of fields that there are not. */
+    unknown?: (fields: readonly string[]) => string;
     /** What is said of fields together with detail. */
     refusal?: string;
   },
@@ -97,7 +99,7 @@ export function fieldsOf(
   if (unknown.length > 0)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
+      table.unknown?.(unknown) ?? `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
     );
   for (const field of fields) if (field !== 'links') needsVersion(`The field ${field}`, table.since(field), minor);
   return { fields: fields.filter((f) => f !== 'links'), isExplicit: true };

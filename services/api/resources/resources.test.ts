@@ -69,7 +69,7 @@ const RESOURCES: ReadonlyArray<{
     key: 'connectors',
     since: 32,
     body: { node_uuid: NODE, type: 'iqn', connector_id: 'iqn.2017-08.org.openstack:1' },
-    conflict: /type 'iqn' and connector ID 'iqn.2017-08.org.openstack:1' already exists/,
+    conflict: /type iqn and connector ID iqn.2017-08.org.openstack:1 already exists/,
     change: ['extra', { a: 'b' }],
     mandatory: 'type',
     readOnly: 'created_at',

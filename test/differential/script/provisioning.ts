@@ -98,38 +98,58 @@ export async function cleaning(s: Side): Promise<void> {
   await s.node('n');
   await s.bring('n', 'manageable');
   const clean = (clean_steps: unknown, more: object = {}) => act(s, 'n', { target: 'clean', clean_steps, ...more });
-  await clean([{ interface: 'deploy', step: 'erase_devices' }]);
-  await clean([{ interface: 'raid', step: 'create_configuration' }]);
   await clean([{ interface: 'bios', step: 'apply_configuration', args: { settings: [{ name: 'a', value: 'b' }] } }]);
   await s.send('GET', `/v1/nodes/${s.id('n')}/bios`);
+  await s.send('GET', `/v1/nodes/${s.id('n')}/bios/a`);
+  await s.send('GET', `/v1/nodes/${s.id('n')}/bios?detail=true`);
   await clean([{ interface: 'bios', step: 'factory_reset' }]);
+  await s.send('GET', `/v1/nodes/${s.id('n')}/bios`);
   await clean([{ interface: 'nosuch', step: 'x' }]);
-  await clean([{ interface: 'deploy', step: 'nosuch' }]);
-  await s.rest('n');
-  await act(s, 'n', { target: 'manage' });
   await clean([{ step: 'x' }]);
   await clean([{ interface: 'deploy' }]);
+  await clean([{ interface: 'deploy', step: '' }]);
   await clean([{ interface: 'deploy', step: 'x', nosuch: 1 }]);
   await clean([{ interface: 'deploy', step: 'x', args: [] }]);
   await clean([]);
   await clean('x');
   await clean({});
-  await clean([{ interface: 'raid', step: 'delete_configuration' }], { disable_ramdisk: true });
-  await act(s, 'n', { target: 'manage' });
-  await act(s, 'n', { target: 'provide', clean_steps: [{ interface: 'deploy', step: 'erase_devices' }] });
+  await clean(null);
+  await clean([{ interface: 'bios', step: 'factory_reset' }], { disable_ramdisk: 'maybe' });
+  await clean([{ interface: 'bios', step: 'factory_reset' }], { rescue_password: 'x' });
+  await clean([{ interface: 'bios', step: 'factory_reset' }], { nosuch: 1 });
+  await act(s, 'n', { target: 'provide', clean_steps: [{ interface: 'bios', step: 'factory_reset' }] });
+  await act(s, 'n', { target: 'provide', disable_ramdisk: true });
   await act(s, 'n', { target: 'provide' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  // Each on a node of its own: what comes of it is not the same on both sides.
+  const order = async (name: string, step: object, more: object = {}) => {
+    await s.node(name);
+    await s.bring(name, 'manageable');
+    await act(s, name, { target: 'clean', clean_steps: [step], ...more });
+  };
+  await order('unknown-step', { interface: 'deploy', step: 'nosuch' });
+  await order('fake-raid', { interface: 'raid', step: 'create_configuration' });
+  await order('wants-ramdisk', { interface: 'bios', step: 'factory_reset' }, { disable_ramdisk: true });
 }
 
 export async function deployment(s: Side): Promise<void> {
   await s.node('n', { instance_info: { image_source: 'file:///x' } });
   await s.bring('n', 'available');
-  await act(s, 'n', { target: 'active', configdrive: 7 });
-  await act(s, 'n', { target: 'active', deploy_steps: [{ interface: 'nosuch', step: 'x', args: {}, priority: 50 }] });
-  await act(s, 'n', { target: 'active', deploy_steps: 'x' });
-  await act(s, 'n', { target: 'active', rescue_password: 'x' });
-  await act(s, 'n', { target: 'active', clean_steps: [] });
-  await act(s, 'n', { target: 'active', configdrive: 'H4sIAAAAAAAAA' });
+  const wrong: object[] = [
+    { configdrive: 7 },
+    { configdrive: '%%%' },
+    { configdrive: { vendor_data: 7 } },
+    { deploy_steps: [{ interface: 'nosuch', step: 'x', args: {}, priority: 50 }] },
+    { deploy_steps: [{ interface: 'deploy', step: 'x', args: {} }] },
+    { deploy_steps: [{ interface: 'deploy', step: 'x', priority: 50 }] },
+    { deploy_steps: [{ interface: 'deploy', step: 'x', args: {}, priority: -1 }] },
+    { deploy_steps: 'x' },
+    { rescue_password: 'x' },
+    { clean_steps: [{ interface: 'bios', step: 'factory_reset' }] },
+    { disable_ramdisk: true },
+  ];
+  for (const more of wrong) await act(s, 'n', { target: 'active', ...more });
+  await act(s, 'n', { target: 'active', clean_steps: [], deploy_steps: [], configdrive: 'aGVsbG8=' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
   for (const target of ['active', 'provide', 'manage', 'inspect', 'adopt', 'clean', 'abort', 'unrescue'])
     await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
@@ -139,6 +159,7 @@ export async function deployment(s: Side): Promise<void> {
   await s.send('DELETE', `/v1/nodes/${s.id('n')}`);
   await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: false }]);
   await act(s, 'n', { target: 'rebuild' });
+  await act(s, 'n', { target: 'rebuild', configdrive: 'aGVsbG8=' });
   await act(s, 'n', { target: 'rebuild', configdrive: { meta_data: { a: 1 } } });
   await act(s, 'n', { target: 'deleted' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
@@ -152,6 +173,14 @@ export async function deployment(s: Side): Promise<void> {
   });
   await act(s, 'n', { target: 'deleted' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
+  // Each on a node of its own: what comes of it is not the same on both sides.
+  const order = async (name: string, more: object) => {
+    await s.node(name, { instance_info: { image_source: 'file:///x' } });
+    await s.bring(name, 'available');
+    await act(s, name, { target: 'active', ...more });
+  };
+  await order('broken-drive', { configdrive: 'H4sIAAAAAAAAA' });
+  await order('unknown-step', { deploy_steps: [{ interface: 'deploy', step: 'nosuch', args: {}, priority: 50 }] });
 }
 
 export async function rescue(s: Side): Promise<void> {
