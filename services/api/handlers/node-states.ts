@@ -1,10 +1,14 @@
 /** Power, provisioning, maintenance, boot device: what moves a node. The work itself is a conductor's. */
 import {
+  actionImpossible,
   isJsonObject,
   type Json,
   type JsonObject,
   nextState,
   type Node,
+  nodeInMaintenance,
+  nodeLocked,
+  nodeProtected,
   POWER_TARGETS,
   type PowerTarget,
   type ProvisionVerb,
@@ -20,11 +24,6 @@ import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
-const notPossible = (action: string, node: Node, state: string | null) =>
-  new ServiceError(
-    'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${state}".`,
-  );
 
 async function located(request: ApiRequest, services: ApiServices) {
   const node = await findNode(request, request.params['node']!, services);
@@ -41,8 +40,9 @@ export const setPowerState: Handler = async (request, services) => {
   const needs27 = target === 'soft rebooting' || target === 'soft power off' || body['timeout'] !== undefined;
   if (needs27)
     needsVersion(body['timeout'] === undefined ? `The target "${target}"` : 'The field timeout', 27, request.minor);
-  if (!POWER_TARGETS.includes(target as PowerTarget)) throw notPossible(target, node, node.powerState);
-  if (['cleaning', 'clean wait'].includes(node.provisionState)) throw notPossible(target, node, node.provisionState);
+  if (!POWER_TARGETS.includes(target as PowerTarget)) throw actionImpossible(target, node, node.powerState);
+  if (['cleaning', 'clean wait'].includes(node.provisionState))
+    throw actionImpossible(target, node, node.provisionState);
   if (node.disablePowerOff && target !== 'power on' && !target.endsWith('rebooting'))
     throw new ServiceError(
       'POWER_STATE_FAILURE',
@@ -107,7 +107,8 @@ function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: n
 
 function checkVerb(request: ApiRequest, node: Node, body: JsonObject): ProvisionVerb {
   const target = String(body['target']);
-  if (!Object.hasOwn(VERBS, target)) throw notPossible(target, node, stateName(node.provisionState, request.minor));
+  if (!Object.hasOwn(VERBS, target))
+    throw actionImpossible(target, node, stateName(node.provisionState, request.minor));
   const verb = target as ProvisionVerb;
   needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
   for (const [name, rule] of Object.entries(FIELD_RULES)) {
@@ -146,22 +147,11 @@ export const setProvisionState: Handler = async (request, services) => {
   const verb = checkVerb(request, node, body);
   const event = VERBS[verb];
   if (node.maintenance && (event === 'deploy' || event === 'rebuild' || event === 'rescue'))
-    throw new ServiceError(
-      'NODE_IN_MAINTENANCE',
-      `The ${verb} operation can't be performed on node ${node.uuid} because it's in maintenance mode.`,
-    );
-  if (node.protected && (event === 'rebuild' || event === 'delete'))
-    throw new ServiceError(
-      'NODE_PROTECTED',
-      `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
-    );
+    throw nodeInMaintenance(verb, node);
+  if (node.protected && (event === 'rebuild' || event === 'delete')) throw nodeProtected(node);
   if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
-    if (node.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
-    throw notPossible(verb, node, stateName(node.provisionState, request.minor));
+    if (node.reservation) throw nodeLocked(node);
+    throw actionImpossible(verb, node, stateName(node.provisionState, request.minor));
   }
   const host = await hostFor(node, services);
   const steps = (name: string) => (Array.isArray(body[name]) ? (body[name] as JsonObject[]) : null);
