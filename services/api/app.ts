@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type Identity, isServiceError, type Json, ServiceError } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import { snapshotDb } from '@bessemer/db';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -76,15 +76,9 @@ const STOP_PATIENCE_MS = 2_000;
 /** So often it is looked whether who reads a stream is still logged in. */
 const LOOK_MS = 30_000;
 
-/** What a request changes it has read before, so no transaction of a request overwrites what came in between. */
-const readingWhatItWrites = (db: Db): Db => ({
-  ...db,
-  write: (name, fn, more) => db.write(name, fn, { ...more, snapshot: true }),
-});
-
 /** Builds the API. It starts nothing by itself. */
 export function createApi(given: ApiOptions): Api {
-  const options: ApiOptions = { ...given, db: readingWhatItWrites(given.db) };
+  const options: ApiOptions = { ...given, db: snapshotDb(given.db) };
   const { log, random, clock } = options;
   const metrics = new Registry();
   const seconds = new Histogram({

@@ -403,6 +403,23 @@ describe('explaining nodes', () => {
     });
   });
 
+  it('remembers why a node failed when a later order has cleared its last error', async () => {
+    const { uuid } = await api.db.write('test', async (tx) => {
+      const made = await tx.nodes.create({
+        uuid: asNodeId('99999999-9999-4999-8999-999999999999'),
+        driver: 'fake-hardware',
+        provisionState: 'available',
+      });
+      await tx.nodes.processEvent(made.uuid, 'deploy', {});
+      await tx.nodes.processEvent(made.uuid, 'fail', { error: 'the disk is gone' });
+      return tx.nodes.update(made.uuid, { lastError: null });
+    });
+    expect((await api.request('GET', `/v1/nodes/${uuid}/why`)).json).toMatchObject({
+      summary: 'deploy failed: the disk is gone',
+      last_error: null,
+    });
+  });
+
   it('has an empty timeline before the first run', async () => {
     expect((await api.request('GET', '/v1/nodes/first/timeline')).json).toMatchObject({ run: null, phases: [] });
   });

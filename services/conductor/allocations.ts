@@ -2,12 +2,11 @@
  * Finds nodes for allocations. The candidates are read first and looked at again one by one in the transaction that takes one:
  * no two allocations get the same node, however many conductors match at once.
  */
-import { type Allocation, type Node, type NodeId, ServiceError } from '@bessemer/core';
+import { type Allocation, type Node, type NodeId, nodeLocked, ServiceError } from '@bessemer/core';
 import type { Db, NodeRow, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import { sleep } from '@bessemer/ports';
 import type { RpcHandlers } from '@bessemer/rpc';
-import { nodeLocked } from './task.ts';
 
 export interface AllocatorDeps {
   readonly db: Db;
@@ -95,20 +94,15 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
 
   /** One node, if it still fits. */
   const tryNode = (allocation: Allocation, uuid: string): Promise<'taken' | 'locked' | 'unfit' | 'gone'> =>
-    db.write(
-      'allocate',
-      async (tx) => {
-        const now = await tx.allocations.find(allocation.uuid);
-        if (now?.state !== 'allocating') return 'gone';
-        const node = await tx.nodes.get(uuid as NodeId);
-        if (!node || !fits(node, allocation)) return 'unfit';
-        if (node.reservation) return 'locked';
-        await take(tx, allocation, node);
-        return 'taken';
-      },
-      // Of two that look at one node at once the later one looks again, and goes on to the next node.
-      { snapshot: true },
-    );
+    db.write('allocate', async (tx) => {
+      const now = await tx.allocations.find(allocation.uuid);
+      if (now?.state !== 'allocating') return 'gone';
+      const node = await tx.nodes.get(uuid as NodeId);
+      if (!node || !fits(node, allocation)) return 'unfit';
+      if (node.reservation) return 'locked';
+      await take(tx, allocation, node);
+      return 'taken';
+    });
 
   async function match(allocation: Allocation): Promise<void> {
     let left = await candidates(allocation);

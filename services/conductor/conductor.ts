@@ -1,7 +1,7 @@
 /** The conductor: composes sessions, engine, queue, agents and periodics, and lives on with a new session when one is lost. */
 import type { Config, DriverDescription, Run } from '@bessemer/core';
 import { coerceError, ServiceError } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import { type Db, snapshotDb } from '@bessemer/db';
 import type { IpmiClient } from '@bessemer/ipmi';
 import type { Clock, Log, Random, Timer } from '@bessemer/ports';
 import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
@@ -87,7 +87,9 @@ const REQUESTS_KEPT_MS = 24 * 3_600_000;
 const SESSIONS_KEPT_MS = 30 * 24 * 3_600_000;
 
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { db, clock, random, log, config, host } = deps;
+  const { clock, random, log, config, host } = deps;
+  // A run's notes are changed by its steps, its agent and by requests.
+  const db = snapshotDb(deps.db);
   const registry =
     deps.drivers ??
     createDefaultRegistry({

@@ -1,15 +1,7 @@
 /** Taking the lease on a node, and giving it back for certain. */
-import type { Node, NodeId, SessionId } from '@bessemer/core';
-import { coerceError, ServiceError } from '@bessemer/core';
+import { coerceError, type Node, type NodeId, nodeLocked, type SessionId } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
-
-export const nodeLocked = (node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_LOCKED',
-    `Node ${node.uuid} is locked by host ${node.reservation?.conductor ?? 'unknown'}, please retry after the current operation is completed.`,
-    { context: { purpose: node.reservation?.purpose } },
-  );
 
 /**
  * Takes the node's lease and gives the fence. The conductor's own session is a holder like any other: two pieces of work on one

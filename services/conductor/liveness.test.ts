@@ -147,6 +147,25 @@ describe('a session and its leases', () => {
   });
 });
 
+it('a conductor overwrites nothing that was changed since it read it', async () => {
+  world = await createWorld();
+  const without = new Set<string>();
+  const db: Db = {
+    ...world.db,
+    write(name, fn, options) {
+      if (!options?.snapshot) without.add(name);
+      return world.db.write(name, fn, options);
+    },
+  };
+  const node = await world.node();
+  const conductor = world.conductor({ db });
+  await conductor.start();
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
+  await world.reaches(node.uuid, 'manageable');
+  await conductor.handlers.setConsole({ nodeUuid: node.uuid, enabled: true }, request('c'));
+  expect([...without]).toEqual([]);
+});
+
 describe('deadlines', () => {
   it('no node is ever in a working state without a run that has a deadline and says what is under way', async () => {
     world = await createWorld();

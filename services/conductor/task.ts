@@ -29,8 +29,6 @@ import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
 
-export { nodeLocked, reserveNode } from './lease.ts';
-
 /** The run has ended: whoever worked on it stops. */
 export class Gone extends Error {}
 

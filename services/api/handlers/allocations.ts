@@ -1,11 +1,19 @@
 /** Allocations: any node of a kind, please. A conductor finds it; here they are asked for, shown and given back. */
-import { type Allocation, isUuid, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
+import {
+  type Allocation,
+  isUuid,
+  type Json,
+  type JsonObject,
+  type Node,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { AllocationFilter, Repositories } from '@bessemer/db';
 import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
-import { nodeLocked, nodeNamedIn } from '../resources/of-node.ts';
+import { nodeNamedIn } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { checkTrait } from './traits.ts';
 import { findNode } from './nodes.ts';

@@ -10,7 +10,7 @@ import {
   ServiceError,
   timeline,
 } from '@bessemer/core';
-import { type Handler, ok } from '../request.ts';
+import { type ApiServices, type Handler, ok } from '../request.ts';
 import { findNode } from './nodes.ts';
 import { stateName } from '../views/node.ts';
 
@@ -63,6 +63,15 @@ function etaSeconds(run: Run): number | null {
   const p = run.progress;
   if (!p || p.bytes === null || p.totalBytes === null || !p.bytesPerSecond) return null;
   return Math.max(0, Math.round((p.totalBytes - p.bytes) / p.bytesPerSecond));
+}
+
+/** An order that came after a failure has taken its words from the node; the event of the failure still has them. */
+async function withStoredError(node: Node, services: ApiServices): Promise<Node> {
+  if (!node.provisionState.endsWith('failed') && node.provisionState !== 'error') return node;
+  const types = ['node.provision_state'];
+  const [entered] = await services.db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
+  const error = entered?.data['error'];
+  return typeof error === 'string' ? { ...node, lastError: error } : node;
 }
 
 /** One sentence, and what an operator can do. */
@@ -134,7 +143,7 @@ function nextCommands(node: Node): string {
 export const getWhy: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const run = await services.db.read.runs.current(node.uuid);
-  const { summary, whatToDo } = explain(node, run);
+  const { summary, whatToDo } = explain(node.lastError === null ? await withStoredError(node, services) : node, run);
   const waiting = run?.waitingFor;
   const progress = run?.progress;
   const body: JsonObject = {

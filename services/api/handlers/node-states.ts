@@ -1,11 +1,15 @@
 /** Power, provisioning, maintenance, boot device: what moves a node. The work itself is a conductor's. */
 import {
+  actionImpossible,
   isJsonObject,
   isUuid,
   type Json,
   type JsonObject,
   nextState,
   type Node,
+  nodeInMaintenance,
+  nodeLocked,
+  nodeProtected,
   POWER_TARGETS,
   type PowerTarget,
   type ProvisionVerb,
@@ -22,11 +26,6 @@ import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
-const notPossible = (action: string, node: Node, state: string | null) =>
-  new ServiceError(
-    'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${state}".`,
-  );
 
 async function located(request: ApiRequest, services: ApiServices) {
   const node = await findNode(request, request.params['node']!, services);
@@ -45,8 +44,9 @@ export const setPowerState: Handler = async (request, services) => {
   if (isSoft || timeout) needsVersion(timeout ? 'The field timeout' : `The target "${target}"`, 27, request.minor);
   if (timeout !== null && timeout < 1)
     throw new ServiceError('INVALID_PARAMETER', 'timeout has to be positive integer');
-  if (!POWER_TARGETS.includes(target as PowerTarget)) throw notPossible(target, node, node.powerState);
-  if (['cleaning', 'clean wait'].includes(node.provisionState)) throw notPossible(target, node, node.provisionState);
+  if (!POWER_TARGETS.includes(target as PowerTarget)) throw actionImpossible(target, node, node.powerState);
+  if (['cleaning', 'clean wait'].includes(node.provisionState))
+    throw actionImpossible(target, node, node.provisionState);
   if (node.disablePowerOff && target !== 'power on' && !target.endsWith('rebooting'))
     throw new ServiceError(
       'POWER_STATE_FAILURE',
@@ -136,36 +136,22 @@ function checkFields(verb: ProvisionVerb, node: Node, body: JsonObject, minor: n
     throw invalid('"clean_steps" is required when setting target provision state to clean');
 }
 
-const inMaintenance = (action: string, node: Node) =>
-  new ServiceError(
-    'NODE_IN_MAINTENANCE',
-    `The ${action} operation can't be performed on node ${node.uuid} because it's in maintenance mode.`,
-  );
-
 /** The verb, when the node's state and the request allow it: the order of the checks is Ironic's. */
 function checkVerb(request: ApiRequest, node: Node, body: JsonObject): ProvisionVerb {
   const target = String(body['target']);
-  if (!Object.hasOwn(VERBS, target)) throw notPossible(target, node, node.provisionState);
+  if (!Object.hasOwn(VERBS, target)) throw actionImpossible(target, node, node.provisionState);
   const verb = target as ProvisionVerb;
   const event = VERBS[verb];
   needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
-  if (node.maintenance && (verb === 'active' || verb === 'rebuild')) throw inMaintenance('provisioning', node);
+  if (node.maintenance && (verb === 'active' || verb === 'rebuild')) throw nodeInMaintenance('provisioning', node);
   if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
-    if (node.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
-    throw notPossible(verb, node, node.provisionState);
+    if (node.reservation) throw nodeLocked(node);
+    throw actionImpossible(verb, node, node.provisionState);
   }
   checkFields(verb, node, body, request.minor);
-  if (node.maintenance && event === 'deploy') throw inMaintenance('provisioning', node);
-  if (node.maintenance && event === 'rescue') throw inMaintenance('rescuing', node);
-  if (node.protected && (event === 'rebuild' || event === 'delete'))
-    throw new ServiceError(
-      'NODE_PROTECTED',
-      `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
-    );
+  if (node.maintenance && event === 'deploy') throw nodeInMaintenance('provisioning', node);
+  if (node.maintenance && event === 'rescue') throw nodeInMaintenance('rescuing', node);
+  if (node.protected && (event === 'rebuild' || event === 'delete')) throw nodeProtected(node);
   return verb;
 }
 

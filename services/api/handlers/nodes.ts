@@ -8,6 +8,8 @@ import {
   type Json,
   type JsonObject,
   type Node,
+  nodeLocked,
+  nodeProtected,
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
@@ -295,11 +297,7 @@ export const patchNode: Handler = async (request, services) => {
   const node = await services.db.write('patch node', async (tx) => {
     const now = await tx.nodes.get(found.uuid);
     if (!now) throw nodeNotFound(request.params['node']!);
-    if (now.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${now.uuid} is locked by host ${now.reservation.conductor}, please retry after the current operation is completed.`,
-      );
+    if (now.reservation) throw nodeLocked(now);
     const isMaintenanceOnly = [...touched].every((name) => name.startsWith('maintenance'));
     if (now.targetProvisionState !== null && !UPDATE_ALLOWED_STATES.includes(now.provisionState) && !isMaintenanceOnly)
       throw new ServiceError(
@@ -364,16 +362,8 @@ export const deleteNode: Handler = async (request, services) => {
   const ended = await services.db.write('delete node', async (tx) => {
     const node = await tx.nodes.get(found.uuid);
     if (!node) throw nodeNotFound(ident);
-    if (node.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
-    if (node.protected)
-      throw new ServiceError(
-        'NODE_PROTECTED',
-        `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
-      );
+    if (node.reservation) throw nodeLocked(node);
+    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && node.instanceUuid !== null)
       throw new ServiceError('NODE_ASSOCIATED', `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`);
     if (!node.maintenance && !DELETE_ALLOWED_STATES.includes(node.provisionState))

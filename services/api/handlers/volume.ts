@@ -1,5 +1,12 @@
 /** Remote volumes: connectors (how the node logs in) and targets (what it boots from). */
-import { type Json, type NodeId, ServiceError, type VolumeConnector, type VolumeTarget } from '@bessemer/core';
+import {
+  actionImpossible,
+  type Json,
+  type NodeId,
+  ServiceError,
+  type VolumeConnector,
+  type VolumeTarget,
+} from '@bessemer/core';
 import type { OfNodeFilter, Repositories } from '@bessemer/db';
 import { type ApiRequest, type ApiServices, type Handler, ok } from '../request.ts';
 import { freeNode, nodeFilter, nodeNamedIn, noSuchInput } from '../resources/of-node.ts';
@@ -11,11 +18,7 @@ import { findNode } from './nodes.ts';
 /** A volume may be changed only while the node is off: a running system has it mounted. @throws INVALID_STATE_REQUESTED. */
 async function mustBeOff(tx: Repositories, nodeUuid: NodeId, action: string): Promise<void> {
   const node = await freeNode(tx, nodeUuid);
-  if (node && node.powerState !== 'power off')
-    throw new ServiceError(
-      'INVALID_STATE_REQUESTED',
-      `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.powerState}".`,
-    );
+  if (node && node.powerState !== 'power off') throw actionImpossible(action, node, node.powerState);
 }
 
 const REFUSAL = "Can't fetch a subset of fields with 'detail' set";

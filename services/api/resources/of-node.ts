@@ -1,5 +1,5 @@
 /** What resources that belong to a node share: naming it in a body or a query, and keeping off while it is worked on. */
-import { isUuid, type Json, type Node, type NodeId, ServiceError } from '@bessemer/core';
+import { isUuid, type Json, type Node, type NodeId, nodeLocked, ServiceError } from '@bessemer/core';
 import type { Repositories } from '@bessemer/db';
 import { findNode } from '../handlers/nodes.ts';
 import { textParameter } from '../http/query.ts';
@@ -40,12 +40,6 @@ export async function nodeFilter(request: ApiRequest, services: ApiServices): Pr
   const ident = params['node'] ?? named ?? textParameter(query, 'node_uuid');
   return ident === undefined ? {} : { nodeUuid: (await findNode(request, ident, services)).uuid };
 }
-
-export const nodeLocked = (node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_LOCKED',
-    `Node ${node.uuid} is locked by host ${node.reservation?.conductor}, please retry after the current operation is completed.`,
-  );
 
 /** The node, when nobody works on it now. @throws NODE_LOCKED. */
 export async function freeNode(tx: Repositories, nodeUuid: NodeId): Promise<Node | undefined> {
