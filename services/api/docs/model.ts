@@ -150,7 +150,7 @@ export function readModel(json: string): Model {
           send: object(e['send']) as Record<string, string>,
           version: typeof e['version'] === 'number' ? e['version'] : undefined,
           cli: text(e['cli']),
-          request: exampleIn(body, String(e['name'])),
+          request: e['request'] ?? exampleIn(body, String(e['name'])),
           status: Number(e['status']),
           headers: object(e['headers']) as Record<string, string>,
           answer: exampleIn(resolve(responses[String(e['response'])]), String(e['name'])),
