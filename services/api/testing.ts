@@ -83,7 +83,10 @@ export async function startApi(
   const session = asSessionId(random.uuid());
   const hour = 3_600_000;
   await db.write('conductor', (tx) =>
-    tx.conductors.heartbeat({ session, hostname: 'c1', conductorGroup: '', drivers: options.drivers ?? [FAKE_DRIVER] }, hour),
+    tx.conductors.heartbeat(
+      { session, hostname: 'c1', conductorGroup: '', drivers: options.drivers ?? [FAKE_DRIVER] },
+      hour,
+    ),
   );
   const calls: RecordedCall[] = [];
   const callIds: string[] = [];
