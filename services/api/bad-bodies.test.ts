@@ -86,7 +86,7 @@ describe.each<[method: string, path: string, body: unknown, fault: RegExp]>([
   ['POST', '/v1/bulk', { action: 'dance', nodes: ['a'] }, /action is not one of \['provision', 'power',/],
   ['POST', '/v1/bulk', { action: 'delete', nodes: 5 }, /nodes must be/],
   ['PATCH', '{node}', {}, /^Schema error for patch: the body must be an array$/],
-  ['PATCH', '{node}', [], /must NOT have fewer than 1 items/],
+  ['PATCH', '{node}', [], /is too short: it needs 1 items at least/],
   ['PATCH', '{node}', [{ op: 'move', path: '/extra' }], /0\.op is not one of \['add', 'replace', 'remove'\]/],
   ['PATCH', '{node}', [{ op: 'add', path: 'extra', value: 1 }], /0\.path must match pattern/],
   ['PATCH', '{node}', [{ op: 'add', path: '/extra/a' }], /'value' is a required property for op add/],

@@ -3,6 +3,7 @@ import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
 import { asNodeId, INTERFACE_KINDS, type Json, type JsonObject } from '@bessemer/core';
 import { seededRandom } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tooOld } from './http/gates.ts';
 import { startApi, type TestApi, type TestReply } from './testing.ts';
 import { answerEverything, bodyOf, macFrom, makeThings, pathOf, queryOf, type Things } from './things-testing.ts';
 import { NODE_FIELDS } from './views/node-fields.ts';
@@ -40,7 +41,7 @@ const FROM_THE_START = new Set(
   listNodesDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
   listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
   listWebhooks createWebhook getWebhook patchWebhook deleteWebhook getWebhookDelivery listDeadLetters deleteDeadLetters
-  deleteDeadLetter redeliverDeadLetters getDocs getOpenapi`.split(/\s+/),
+  deleteDeadLetter redeliverDeadLetters getDocs getOpenapi continueInspection`.split(/\s+/),
 );
 
 describe('operations', () => {
@@ -53,6 +54,9 @@ describe('operations', () => {
   const REFUSED: Readonly<Record<string, RegExp>> = {
     deleteChassis: /contains nodes/,
     deletePortgroup: /contains ports/,
+    lookup: /has a channel of its own/,
+    heartbeat: /has a channel of its own/,
+    continueInspection: /has a channel of its own/,
     // The verb is of 1.4.
     setProvisionState: /The target "manage" needs API version 1\.4/,
     getDriverVendorMethod: /No handler for method/,
@@ -65,10 +69,8 @@ describe('operations', () => {
     const asked = operation(row.id);
     if (row.since > 1) {
       const before = await ask(asked, row.since - 1);
-      expect(outcome(before)).toEqual({
-        status: 404,
-        fault: `Not Found: ${row.id} needs API version 1.${row.since} or newer.`,
-      });
+      const { status, message } = tooOld(asked);
+      expect(outcome(before)).toEqual({ status, fault: message });
     }
     const at = await ask(asked, row.since);
     const refusal = REFUSED[row.id];
@@ -254,8 +256,8 @@ describe.each([NODE, PORT, PORTGROUP, ALLOCATION, RUNBOOK])('fields of $schema',
     const oldest = await ask(get, get.since);
     const schemas = (openapi as unknown as { components: { schemas: Record<string, { properties: object }> } })
       .components.schemas;
-    // No view shows the health of a node, as no driver here reports it; portgroups and volume are links.
-    const links = { Node: ['health', 'portgroups', 'volume'], Portgroup: ['ports'] }[resource.schema] ?? [];
+    // No view shows the health of a node, as no driver here reports it; the others are links.
+    const links = { Node: ['health', 'portgroups', 'states', 'volume'], Portgroup: ['ports'] }[resource.schema] ?? [];
     const known = [...Object.keys(oldest.json), ...rows.map((row) => row.field), ...links];
     expect(known.toSorted()).toEqual(Object.keys(schemas[resource.schema]!.properties).toSorted());
   });

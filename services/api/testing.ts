@@ -58,7 +58,7 @@ export interface TestReply {
   readonly headers: Headers;
   readonly text: string;
   readonly json: JsonObject;
-  /** The faultstring, decoded twice. */
+  /** The faultstring, decoded twice; where no controller was found, the description. */
   readonly fault: string | undefined;
 }
 
@@ -137,7 +137,8 @@ export async function startApi(
       const text = await response.text();
       if (problems.length > 0) throw new Error(`the answer breaks the contract: ${problems.splice(0).join('; ')}`);
       const json = text.startsWith('{') ? JSON.parse(text) : {};
-      const fault = typeof json.error_message === 'string' ? JSON.parse(json.error_message).faultstring : undefined;
+      const error = typeof json.error_message === 'string' ? JSON.parse(json.error_message) : {};
+      const fault = error.faultstring ?? error.description;
       return { status: response.status, headers: response.headers, text, json, fault };
     },
     async stop() {

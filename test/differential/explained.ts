@@ -28,11 +28,13 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'which-version',
-    why: 'Where Ironic says that a request is not acceptable, Bessemer goes on to say which part needs which version.',
+    why: 'Where Ironic says that a request is not acceptable or nothing is there, Bessemer goes on to say which part needs which version.',
     fits: (d) =>
       d.at.endsWith('/faultstring') &&
-      d.ours.startsWith('"Request not acceptable. ') &&
-      d.ironic.startsWith('"Request not acceptable.'),
+      d.ours.includes('needs API version') &&
+      ['"Request not acceptable.', '"Resource could not be found.'].some(
+        (words) => d.ironic.startsWith(words) && d.ours.startsWith(`${words} `),
+      ),
   },
   {
     id: 'internal-info',

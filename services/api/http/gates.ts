@@ -22,13 +22,13 @@ const PLAIN = new Set(
 const NOT_ACCEPTABLE = new Set(['getRaidProperties', 'getTraits', 'setRaidConfig']);
 const ENDPOINT = new Set(['setBootMode', 'setSecureBoot']);
 
-/** The error of a request whose microversion is too old for the operation. */
+/** The error of a request whose microversion is too old for the operation: Ironic's words, then which version is needed. */
 export function tooOld({ operationId, since }: OperationSpec): ServiceError {
-  if (METHOD.has(operationId))
-    return routeError('METHOD_NOT_ALLOWED', `${operationId} needs API version 1.${since} or newer.`);
-  if (PLAIN.has(operationId)) return new ServiceError('NOT_FOUND', 'Resource could not be found.');
-  if (NOT_ACCEPTABLE.has(operationId)) return new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const need = `${operationId} needs API version 1.${since} or newer.`;
+  if (METHOD.has(operationId)) return routeError('METHOD_NOT_ALLOWED', need);
+  if (PLAIN.has(operationId)) return new ServiceError('NOT_FOUND', `Resource could not be found. ${need}`);
+  if (NOT_ACCEPTABLE.has(operationId)) return new ServiceError('NOT_ACCEPTABLE', `Request not acceptable. ${need}`);
   if (ENDPOINT.has(operationId))
     return new ServiceError('NOT_FOUND', `This endpoint is supported starting with the API version 1.${since}`);
-  return routeError('NOT_FOUND', `${operationId} needs API version 1.${since} or newer.`);
+  return routeError('NOT_FOUND', need);
 }

@@ -47,7 +47,7 @@ it('cleans by a runbook, in its order', async () => {
 it('refuses a runbook for a node that it is not for, by traits from 1.112 on, by its name before', async () => {
   expect(await clean({ runbook: 'CUSTOM_WIPE' })).toEqual([400, expect.stringContaining('no traits configured')]);
   await api.request('PUT', '/v1/runbooks/CUSTOM_WIPE/traits/CUSTOM_DISKS');
-  expect(await clean({ runbook: 'CUSTOM_WIPE' })).toEqual([400, expect.stringContaining('traits CUSTOM_DISKS')]);
+  expect(await clean({ runbook: 'CUSTOM_WIPE' })).toEqual([400, expect.stringContaining('traits [CUSTOM_DISKS]')]);
   expect(await clean({ runbook: 'CUSTOM_WIPE' }, 111)).toEqual([400, expect.stringContaining('has not been approved')]);
   await api.request('PUT', '/v1/nodes/n1/traits/CUSTOM_WIPE');
   expect(await clean({ runbook: 'CUSTOM_WIPE' }, 111)).toEqual([202, undefined]);
