@@ -66,8 +66,9 @@ function fillAll(examples: readonly Example[]): Example[] {
   const kept = new Map<string, string>();
   return examples.map((example) => {
     const path = fill(example.path, kept);
+    const before = new Map(kept);
     keepFrom(example, example.body, kept);
-    return { ...example, path };
+    return { ...example, path, ...(example.cli === undefined ? {} : { cli: fill(example.cli, before) }) };
   });
 }
 

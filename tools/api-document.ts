@@ -121,12 +121,18 @@ function addExample(spec: Tree, operation: Tree, name: string, example: Example)
   // Shared parts become the operation's own, since the examples are.
   responses[key] = structuredClone(resolve(spec, responses[key]));
   const isBodyShown = example.body !== undefined && addTo(tree(responses[key]), name, summary, example.body);
-  if (example.request !== undefined) {
+  // What is refused may not be what the contract allows: it stands beside, not among the examples of the body.
+  const isRefused = example.status >= 400;
+  if (example.request !== undefined && !isRefused) {
     operation['requestBody'] = structuredClone(resolve(spec, operation['requestBody']));
     addTo(tree(operation['requestBody']), name, summary, example.request);
   }
   const { path, send, version, cli, status, headers } = example;
-  const told = { name, summary, path, send, version, cli, status, response: isBodyShown ? key : undefined, headers };
+  const told = {
+    ...{ name, summary, path, send, version, cli, status, headers },
+    response: isBodyShown ? key : undefined,
+    request: isRefused ? example.request : undefined,
+  };
   operation['x-examples'] = [...((operation['x-examples'] as unknown[] | undefined) ?? []), told];
 }
 

@@ -430,7 +430,7 @@ export interface paths {
         /** List inspection rules */
         get: operations["listInspectionRules"];
         put?: never;
-        /** Create a inspection rule */
+        /** Create an inspection rule */
         post: operations["createInspectionRule"];
         /** Remove all inspection rules */
         delete: operations["deleteInspectionRules"];
@@ -448,15 +448,15 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Show a inspection rule */
+        /** Show an inspection rule */
         get: operations["getInspectionRule"];
         put?: never;
         post?: never;
-        /** Remove a inspection rule */
+        /** Remove an inspection rule */
         delete: operations["deleteInspectionRule"];
         options?: never;
         head?: never;
-        /** Change a inspection rule */
+        /** Change an inspection rule */
         patch: operations["patchInspectionRule"];
         trace?: never;
     };
@@ -2871,7 +2871,7 @@ export interface components {
                 };
             };
         };
-        /** @description A inspection rule */
+        /** @description An inspection rule */
         InspectionRule: {
             headers: {
                 [name: string]: unknown;

@@ -25,6 +25,10 @@ const TYPES: Readonly<Record<string, string>> = {
 const nameOf = (schema: Schema): string | undefined =>
   typeof schema['$ref'] === 'string' ? schema['$ref'].split('/').at(-1) : undefined;
 
+/** Type and description of a field or a parameter. */
+export const meaning = (type: Html, description: string): Html =>
+  html`<span class="type">${type}</span>${description !== '' && html` · ${prose(description)}`}`;
+
 export interface FieldWriter {
   /** The type of a schema in words; names of objects are links. */
   type(schema: Schema): Html;
@@ -115,7 +119,7 @@ export function createFieldWriter({ schemas }: Model): FieldWriter {
       const isElsewhere = isAnswer && (name_ !== undefined || itemName !== undefined);
       const below = WORDS[name_ ?? ''] !== undefined || isElsewhere ? undefined : inner(field);
       return [
-        html`<tr><th scope="row"><code>${prefix !== '' && html`<span class="in">${prefix}</span>`}${name}</code>${!isAnswer && required.has(name) && html` <span class="must">required</span>`}${sinceMark(sinceOf(owner, name))}</th><td><span class="type">${described(field)}</span> ${prose(String(whole['description'] ?? ''))}</td></tr>`,
+        html`<tr><th scope="row"><code>${prefix !== '' && html`<span class="in">${prefix}</span>`}${name}</code>${!isAnswer && required.has(name) && html` <span class="must">required</span>`}${sinceMark(sinceOf(owner, name))}</th><td>${meaning(described(field), String(whole['description'] ?? ''))}</td></tr>`,
         ...(below ? rows(below.schema, undefined, `${prefix}${name}${below.at}.`, isAnswer) : []),
       ];
     });

@@ -51,8 +51,8 @@ ${operations}
 ${[...objects].map(([name, table]) => html`<section class="object" id="object-${name}"><h2><a href="#object-${name}">${name}</a></h2>${table}</section>`)}`;
 }
 
-/** All pages by path. */
-function pagesOf(document: string): ReadonlyMap<string, Page> {
+/** All pages by path, each made when it is first asked for. */
+function pagesOf(document: string): ReadonlyMap<string, () => Page> {
   const model = readModel(document);
   const css = pageOf('text/css; charset=utf-8', readBeside('docs.css'));
   const js = pageOf('text/javascript; charset=utf-8', readBeside('docs.js'));
@@ -65,24 +65,24 @@ function pagesOf(document: string): ReadonlyMap<string, Page> {
     );
   };
   const place: Place = { folder: '', start: '../docs', stamp };
-  return new Map([
-    ['/docs', start('docs/', 'docs')],
-    ['/docs/', start('', '../docs')],
-    ['/docs/openapi.json', pageOf('application/json', document)],
-    ['/docs/docs.css', css],
-    ['/docs/docs.js', js],
-    ...model.sections.map((section): [string, Page] => [
-      `/docs/${section.slug}`,
-      pageOf(
-        HTML,
-        page(model, place, {
-          title: `${section.name} · Bessemer API`,
-          current: section,
-          main: sectionHtml(model, section, place),
-        }),
-      ),
-    ]),
-  ]);
+  const pages: ReadonlyArray<readonly [path: string, make: () => Page]> = [
+    ['/docs', () => start('docs/', 'docs')],
+    ['/docs/', () => start('', '../docs')],
+    ['/docs/openapi.json', () => pageOf('application/json', document)],
+    ['/docs/docs.css', () => css],
+    ['/docs/docs.js', () => js],
+    ...model.sections.map((section) => {
+      const title = `${section.name} · Bessemer API`;
+      const make = () => page(model, place, { title, current: section, main: sectionHtml(model, section, place) });
+      return [`/docs/${section.slug}`, () => pageOf(HTML, make())] as const;
+    }),
+  ];
+  return new Map(pages.map(([path, make]) => [path, once(make)]));
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }
 
 export interface Docs {
@@ -92,13 +92,22 @@ export interface Docs {
   read(path: string, ifNoneMatch: string | undefined): Promise<Reply | undefined>;
 }
 
-/** Builds the pages on the first request. */
+/** Reads the document on the first request. */
 export function createDocs(): Docs {
-  let pages: Promise<ReadonlyMap<string, Page>> | undefined;
+  let pages: Promise<ReadonlyMap<string, () => Page>> | undefined;
+  async function load() {
+    try {
+      return pagesOf(await readDocument());
+    } catch (error) {
+      // A failure is not for ever.
+      pages = undefined;
+      throw error;
+    }
+  }
   return {
     has: (path) => path === '/docs' || path.startsWith('/docs/'),
     async read(path, ifNoneMatch) {
-      const found = (await (pages ??= readDocument().then(pagesOf))).get(path);
+      const found = (await (pages ??= load())).get(path)?.();
       if (!found) return undefined;
       const headers = {
         'Content-Type': found.type,

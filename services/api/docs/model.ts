@@ -69,6 +69,19 @@ export const list = (value: unknown): readonly unknown[] => (Array.isArray(value
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
+/** The collection of most operations first, then by depth: what is listed and made comes before what belongs to one of them. */
+function inOrder(operations: readonly OperationDoc[]): OperationDoc[] {
+  const collectionOf = ({ path }: OperationDoc) => path.split('/')[2] ?? '';
+  const sizes = new Map<string, number>();
+  for (const operation of operations) {
+    const collection = collectionOf(operation);
+    sizes.set(collection, (sizes.get(collection) ?? 0) + 1);
+  }
+  const main = [...sizes].toSorted((a, b) => b[1] - a[1])[0]?.[0];
+  const depth = (o: OperationDoc) => (collectionOf(o) === main ? 0 : 100) + o.path.split('/').length;
+  return operations.toSorted((a, b) => depth(a) - depth(b));
+}
+
 /** Reads the text of the published document. */
 export function readModel(json: string): Model {
   const document = object(JSON.parse(json));
@@ -137,7 +150,7 @@ export function readModel(json: string): Model {
           send: object(e['send']) as Record<string, string>,
           version: typeof e['version'] === 'number' ? e['version'] : undefined,
           cli: text(e['cli']),
-          request: exampleIn(body, String(e['name'])),
+          request: e['request'] ?? exampleIn(body, String(e['name'])),
           status: Number(e['status']),
           headers: object(e['headers']) as Record<string, string>,
           answer: exampleIn(resolve(responses[String(e['response'])]), String(e['name'])),
@@ -163,7 +176,7 @@ export function readModel(json: string): Model {
           name,
           slug: name.replaceAll(' ', '-'),
           description: text(tag['description']) ?? '',
-          operations: operations.filter((o) => o.tag === name).map((o) => o.operation),
+          operations: inOrder(operations.filter((o) => o.tag === name).map((o) => o.operation)),
         };
       }),
   };

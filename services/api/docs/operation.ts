@@ -1,7 +1,7 @@
 /** One operation of the API as HTML. */
 import { type PlainPolicy, POLICIES, type Policy, type Roles } from '../access/policy.ts';
 import { MAX_MINOR } from '../http/versions.ts';
-import { type FieldWriter, sinceMark } from './fields.ts';
+import { type FieldWriter, meaning, sinceMark } from './fields.ts';
 import { escapeHtml, Html, html, jsonHtml, prose } from './html.ts';
 import type { ExampleDoc, OperationDoc } from './model.ts';
 
@@ -74,8 +74,8 @@ const REASONS: Readonly<Record<number, string>> = {
   409: 'Conflict',
 };
 
-function block(label: string, content: Html): Html {
-  return html`<figure><figcaption>${label}</figcaption><pre tabindex="0" aria-label="${label}"><code>${content}</code></pre></figure>`;
+function block(label: string, content: Html, kind?: string): Html {
+  return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" aria-label="${label}"><code>${content}</code></pre></figure>`;
 }
 
 function answerOf({ status, headers, answer }: ExampleDoc): Html {
@@ -91,7 +91,7 @@ function answerOf({ status, headers, answer }: ExampleDoc): Html {
 function exampleHtml(operation: OperationDoc, example: ExampleDoc): Html {
   return html`<div class="example">${example.summary !== operation.summary && html`<p>${prose(example.summary)}</p>`}
 ${block('Request', html`${curlOf(operation, example)}`)}
-${example.cli !== undefined && block('Command line', html`${example.cli}`)}
+${example.cli !== undefined && block('Command line', html`${example.cli}`, 'command')}
 ${block('Answer', answerOf(example))}</div>`;
 }
 
@@ -118,7 +118,7 @@ ${
   html`<h3>Parameters</h3>
 <table class="fields">${parameters.map(
     (p) =>
-      html`<tr><th scope="row"><code>${p.name}</code> <span class="where">${p.in}</span>${p.since > operation.since && sinceMark(p.since)}</th><td><span class="type">${fields.type(p.schema)}</span> ${prose(p.description)}</td></tr>`,
+      html`<tr><th scope="row"><code>${p.name}</code> <span class="where">${p.in}</span>${p.since > operation.since && sinceMark(p.since)}</th><td>${meaning(fields.type(p.schema), p.description)}</td></tr>`,
   )}</table>`
 }
 ${
