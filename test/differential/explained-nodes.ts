@@ -29,7 +29,7 @@ function isVersionFirst(d: Difference): boolean {
   const [ironic, ours] = [faultOf(d.ironic) ?? '', faultOf(d.ours) ?? ''];
   if (statusOf(d.ours) === 406) {
     const name = /^Invalid (\w+): Unrecognized value /.exec(ironic)?.[1];
-    const field = /^Invalid query parameter \?(\w+)=\[/.exec(ironic)?.[1];
+    const field = /^Invalid query parameter \?(\w+)=(?:\[|True)/.exec(ironic)?.[1];
     return isGateOf(ours, `The parameter ${name ?? field}`);
   }
   return (
@@ -41,10 +41,9 @@ function isVersionFirst(d: Difference): boolean {
 
 /** A node whose steps Ironic has taken and then failed to clean or deploy with. */
 const ENDS_IN_FAILURE: Readonly<Record<string, RegExp>> = {
-  'unknown-step':
-    /^node does not support this (clean|deploy) step: |^Failed to validate deploy or power info .*does not support this deploy step/,
-  'wants-ramdisk': / requires booting a ramdisk$/,
-  'broken-drive': /^configdrive: configdrive is neither an object nor base64 text$/,
+  'unknown-step': /node does not support this (clean|deploy) step: /,
+  'wants-ramdisk': / requires booting a ramdisk/,
+  'broken-drive': /configdrive: configdrive is neither an object nor base64 text/,
 };
 
 export const EXPLAINED_OF_NODES: readonly Explanation[] = [
@@ -187,6 +186,28 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
       (isGateOf(faultOf(d.ours), 'The parameter fields') || /\bgetTraits needs API version 1\.37\b/.test(d.ours)),
   },
   {
+    id: 'post-to-traits',
+    why: 'Below 1.37 there are no traits, and Ironic takes what is before them in the path for the body of a new node; for Bessemer the method is not allowed there.',
+    fits: (d) =>
+      d.method === 'POST' &&
+      /^\/v1\/nodes\/\{n\}\/traits$/.test(d.path) &&
+      statuses(d, 400, 405) &&
+      faultOf(d.ironic) === "Schema error for node: '{n}' is not of type 'object'",
+  },
+  {
+    id: 'current-state',
+    why: 'Why a field cannot be changed is said with the state that the node is in, as newer Ironic does.',
+    fits: (d) =>
+      isFault(d) &&
+      d.ironic.includes(' updated unless it is in one of allowed (') &&
+      d.ours.startsWith(`${d.ironic.slice(0, -1)} Current state is '`),
+  },
+  {
+    id: 'drive-words',
+    why: "What is wrong with a config drive is said in a sentence; Ironic sends its validator's whole report.",
+    fits: (d) => isFault(d) && [d.ironic, d.ours].every((text) => text.startsWith('"Invalid configdrive format: ')),
+  },
+  {
     id: 'retired-or-not',
     why: 'A node is retired or it is not: removed by a patch, the field is false. Ironic stores null, and shows it.',
     fits: (d) => d.at === '/retired' && d.ironic === 'null' && d.ours === 'false',
@@ -245,7 +266,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
       const name = /^\/v1\/nodes\/\{([\w-]+)\}/.exec(d.path)?.[1] ?? '';
       const refusal = ENDS_IN_FAILURE[name];
       if (!refusal) return false;
-      if (d.at === 'status') return statuses(d, 202, 400) && refusal.test(faultOf(d.ours) ?? '');
+      if (d.at === 'status') return statuses(d, 202, 400) && refusal.test(d.ours);
       return d.method === 'REST';
     },
   },

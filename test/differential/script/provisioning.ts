@@ -1,5 +1,21 @@
 import type { Side } from '../side.ts';
 
+/** An empty ISO 9660 image with the label config-2, compressed. */
+const CONFIG_DRIVE =
+  'H4sIAAAAAAACA+3bwYrbRhgAYGmXksWBXkJIUnoYyh7aQxx5AxtMT6os72pjS0KSw+6ph0JKC5scAr2UFvbU9m36BH2j0EdoJXtN' +
+  'm4Q0FEq7bL8P2zOa+fXPyBYICU8UAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABxNkuSSRwtinJ1Gt7ui+fPnn715f2D' +
+  't/Vv8/38SvEX4/av4R3t7UWjTdPo1h/dt4ePj6I7m6070d5Q7EXf37w92r0V7Wz3D/ynjvKyaKtimR7loa+E6eFh8uB43oZ5scjb' +
+  's7bLlyFr8rSrmvBx9kmYTKcPQz4+q1bl0Sxd5NvGR/cPkuQwnIzrPG3aqnxwMm6z42LRn5VH65ihe4h5FLJZ87joQpeny3/9cA+S' +
+  'g8PJ5GAySZKHk2mSRG80JK95M8JJ+3/nosOV8dvl9R8AAAC4vuL1M3b3/wAAAHC97/+j4f91HgAAAADANfbjO9fYtfWN+Jdfo6Z5' +
+  'L76oT/fj83SIS893NvvtvJ6xm38Qv3+Z5NUiyz+M726C7m6jX14WT981j/gfmED0TXRvE3Nvd1Pubns2o9xYjk/a6tPJMNZP5fJm' +
+  'HJ2Pv37x/Nkw7P7FEHWxf/moJP4bwwLAFZM3L+NR90N/dS3qzyfT6STtjvPQVNnj0BSzYVl32eVNdpyWfb1uqq7KqsVQeVLM8ja0' +
+  'q7qumi7MqybUVVucrld+h8ul322+TMuuyNp6kadtHrKq7NKsC7OizUK9+mxRtMd5s965rfOsmBdZ2hVVGdpq1WT5OPQZ8j8F9kP2' +
+  '6ebFUC37SRTLtDkLT6rFapmHfjpZfxDDUvMh4Xasouy3luu0Yz83AKx9+93IlwAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAwJX3Oy9L1DoAgAUA';
+
 /** Puts a provision target and compares the states that the node comes to rest in. */
 async function act(s: Side, name: string, body: unknown): Promise<void> {
   await s.send('PUT', `/v1/nodes/${s.id(name)}/states/provision`, body);
@@ -149,7 +165,7 @@ export async function deployment(s: Side): Promise<void> {
     { disable_ramdisk: true },
   ];
   for (const more of wrong) await act(s, 'n', { target: 'active', ...more });
-  await act(s, 'n', { target: 'active', clean_steps: [], deploy_steps: [], configdrive: 'aGVsbG8=' });
+  await act(s, 'n', { target: 'active', clean_steps: [], deploy_steps: [], configdrive: CONFIG_DRIVE });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
   for (const target of ['active', 'provide', 'manage', 'inspect', 'adopt', 'clean', 'abort', 'unrescue'])
     await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
@@ -159,7 +175,7 @@ export async function deployment(s: Side): Promise<void> {
   await s.send('DELETE', `/v1/nodes/${s.id('n')}`);
   await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: false }]);
   await act(s, 'n', { target: 'rebuild' });
-  await act(s, 'n', { target: 'rebuild', configdrive: 'aGVsbG8=' });
+  await act(s, 'n', { target: 'rebuild', configdrive: CONFIG_DRIVE });
   await act(s, 'n', { target: 'rebuild', configdrive: { meta_data: { a: 1 } } });
   await act(s, 'n', { target: 'deleted' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
