@@ -73,8 +73,11 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
   },
   {
     id: 'allowed-methods',
-    why: "Allow names what can be done at the path. Ironic's is that of its routing framework: it leaves out what is there, names what is not, and is missing from the answers of Bessemer that say which version the path needs.",
-    fits: (d) => d.at === 'header allow' && d.ironic !== '(absent)',
+    why: "Allow names what can be done at the path. Ironic's routing framework names GET where only PUT is possible, and the methods of a node for its traits as long as there are none.",
+    fits: (d) =>
+      d.at === 'header allow' &&
+      ((d.path.endsWith('/states/power') && d.ironic === 'GET' && d.ours === 'PUT') ||
+        (/^\/v1\/nodes\/[^/]+\/traits(\/|$)/.test(d.path) && (d.minor ?? 0) < 37 && d.ours === '(absent)')),
   },
   {
     id: 'root-methods',
@@ -114,12 +117,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
   {
     id: 'newer-patchable',
     why: 'The fields of a node that a patch may touch are listed for all versions, as Ironic does; some came after 1.82.',
-    fits: (d) => /^\/v1\/nodes\//.test(d.path) && hasMore(d, PATCHABLE_WORDS),
-  },
-  {
-    id: 'trailing-slash',
-    why: 'A slash at the end of a path means nothing, also after detail.',
-    fits: (d) => d.path === '/v1/nodes/detail/' && statuses(d, 404, 200),
+    fits: (d) => d.path.startsWith('/v1/nodes/') && hasMore(d, PATCHABLE_WORDS),
   },
   {
     id: 'percent-is-a-letter',
@@ -280,7 +278,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     why: 'A deployed server is on: also fake hardware is switched on at the end. With Ironic it stays as it was.',
     fits: (d) =>
       ['deployment', 'rescue', 'life-cycle', 'patch-in-states', 'power'].includes(d.scenario) &&
-      d.at === '/power_state' &&
+      d.at.endsWith('/power_state') &&
       d.ironic === '"power off"' &&
       d.ours === '"power on"',
   },
@@ -308,9 +306,9 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     },
   },
   {
-    id: 'rescue-password',
-    why: 'The password of a rescue is kept where no view shows it; Ironic keeps it in instance_info and masks it.',
+    id: 'kept-apart',
+    why: 'The password of a rescue and the config drive of a deployment are kept with the work that they are for; Ironic keeps them in instance_info, and masks them.',
     fits: (d) =>
-      /^\/instance_info\/(hashed_)?rescue_password$/.test(d.at) && d.ironic === '"******"' && d.ours === '(absent)',
+      /^\/instance_info\/((hashed_)?rescue_password|configdrive)$/.test(d.at) && d.ironic === '"******"' && d.ours === '(absent)',
   },
 ];
