@@ -1273,6 +1273,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/nodes/{node}/portgroups/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The port groups of a node with all fields */
+        get: operations["listNodePortgroupsDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes/{node}/portgroups": {
         parameters: {
             query?: never;
@@ -1305,6 +1325,26 @@ export interface paths {
         };
         /** The ports of a node */
         get: operations["listNodePorts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/ports/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The ports of a node with all fields */
+        get: operations["listNodePortsDetail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5405,6 +5445,27 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listNodePortgroupsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
+            default: components["responses"]["Error"];
+        };
+    };
     listNodePortgroups: {
         parameters: {
             query?: {
@@ -5441,6 +5502,27 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodePortsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
             };
             header?: never;
             path: {

@@ -1,5 +1,7 @@
 /** Differences that are meant: each with its reason. Everything else is a fault of Bessemer's. */
 import type { Difference } from './compare.ts';
+import { EXPLAINED_OF_NODES } from './explained-nodes.ts';
+import { faultOf, isNowhere, schemaSubject, statusOf } from './reading.ts';
 
 export interface Explanation {
   readonly id: string;
@@ -7,20 +9,10 @@ export interface Explanation {
   fits(difference: Difference): boolean;
 }
 
-/** Ironic's answers begin with the status. */
-const statusOf = (text: string) => Number(text.slice(0, 3));
-/** `Schema error for node: ...`: whose schema it is. */
-const schemaSubject = (text: string) => /^"Schema error for ([\w ]+):/.exec(text)?.[1];
-
 const atEnd = (...names: string[]) => {
   const pattern = new RegExp(`(^|/)(${names.join('|')})$`);
   return (d: Difference) => pattern.test(d.at);
 };
-
-/** The fault string in an answer that begins with its status. */
-const faultOf = (text: string): string | undefined => /\\"faultstring\\": ?\\"(.*?)\\", ?\\"debuginfo/.exec(text)?.[1];
-/** Whether nothing is there for Bessemer at all, rather than no item of that name. */
-const isNowhere = (text: string) => text.startsWith('404 ') && text.includes('There is nothing at ');
 
 /** Ironic's `next` begins with what it takes for the query. Ours has all of the request's, and leads to the same page. */
 function isSameNext(d: Difference): boolean {
@@ -346,4 +338,5 @@ export const EXPLAINED: readonly Explanation[] = [
     fits: (d) =>
       d.at.endsWith('/faultstring') && d.ironic.replace('A deploy template cannot', 'A template cannot') === d.ours,
   },
+  ...EXPLAINED_OF_NODES,
 ];

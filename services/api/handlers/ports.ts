@@ -173,6 +173,8 @@ export const patchPort = ports.patch;
 export const deletePort = ports.remove;
 export const listNodePorts: Handler = (request, services) =>
   ports.listAt(request, services, `nodes/${request.params['node']}/ports`);
+export const listNodePortsDetail: Handler = (request, services) =>
+  ports.listAt(request, services, `nodes/${request.params['node']}/ports/detail`, true);
 export const listPortgroupPorts: Handler = (request, services) =>
   ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports`);
 
@@ -265,3 +267,5 @@ export const patchPortgroup = portgroups.patch;
 export const deletePortgroup = portgroups.remove;
 export const listNodePortgroups: Handler = (request, services) =>
   portgroups.listAt(request, services, `nodes/${request.params['node']}/portgroups`);
+export const listNodePortgroupsDetail: Handler = (request, services) =>
+  portgroups.listAt(request, services, `nodes/${request.params['node']}/portgroups/detail`, true);

@@ -1,20 +1,23 @@
 /** Reads query parameters and list controls the way Ironic does (ironic/api: args, collection). */
 import type { Page } from '@bessemer/db';
-import { ServiceError } from '@bessemer/core';
+import { type Json, ServiceError } from '@bessemer/core';
+import { inPython } from './python.ts';
 import { needsVersion } from './versions.ts';
 
 const TRUE = new Set(['t', 'true', 'on', 'y', 'yes', '1']);
 const FALSE = new Set(['f', 'false', 'off', 'n', 'no', '0']);
 
+const shownValue = (value: unknown): string => (typeof value === 'object' ? inPython(value as Json) : String(value));
+
 /** A boolean, or one as text. @throws ServiceError INVALID_PARAMETER. */
 export function strictBoolean(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
-  const text = String(value).trim().toLowerCase();
+  const text = typeof value === 'object' ? '' : String(value).trim().toLowerCase();
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
   throw new ServiceError(
     'INVALID_PARAMETER',
-    `Invalid ${name}: Unrecognized value '${String(value).slice(0, 60)}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'`,
+    `Invalid ${name}: Unrecognized value '${shownValue(value).slice(0, 60)}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'`,
   );
 }
 
@@ -68,6 +71,8 @@ export function fieldsOf(
     summary: readonly string[];
     all: readonly string[];
     since: (field: string) => number;
+    /** What is said of fields that there are not. */
+    unknown?: (fields: readonly string[]) => string;
     /** What is said of fields together with detail. */
     refusal?: string;
   },
@@ -97,7 +102,7 @@ export function fieldsOf(
   if (unknown.length > 0)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
+      table.unknown?.(unknown) ?? `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
     );
   for (const field of fields) if (field !== 'links') needsVersion(`The field ${field}`, table.since(field), minor);
   return { fields: fields.filter((f) => f !== 'links'), isExplicit: true };

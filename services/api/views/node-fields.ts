@@ -122,4 +122,5 @@ export const nodeFieldTable = {
   summary: NODE_SUMMARY,
   all: NODE_FIELDS.map((f) => f.wire),
   since: (field: string) => NODE_FIELD.get(field)?.since ?? 1,
+  unknown: ([first = '']: readonly string[]) => `Field ${first.slice(0, 60)} is not a valid field.`,
 };
