@@ -55,7 +55,6 @@ export async function ports(s: Side): Promise<void> {
   for (const more of [
     { pxe_enabled: 'yes' },
     { pxe_enabled: 'nosuch' },
-    { pxe_enabled: null },
     { pxe_enabled: 7 },
     { is_smartnic: 'false' },
     { is_smartnic: true, local_link_connection: { port_id: 'e1', hostname: 'h' } },
@@ -313,7 +312,6 @@ export async function portgroups(s: Side): Promise<void> {
     { properties: 'x' },
     { standalone_ports_supported: 'no' },
     { standalone_ports_supported: 'nosuch' },
-    { standalone_ports_supported: null },
     { extra: null },
     { extra: [] },
     { name: '' },
