@@ -1235,6 +1235,25 @@ export interface paths {
         patch: operations["patchPortgroup"];
         trace?: never;
     };
+    "/v1/portgroups/{portgroup}/ports/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        /** The ports of a port group with all fields */
+        get: operations["listPortgroupPortsDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/portgroups/{portgroup}/ports": {
         parameters: {
             query?: never;
@@ -2450,7 +2469,7 @@ export interface components {
             mode?: string | null;
             properties?: components["schemas"]["Json"];
             extra?: components["schemas"]["Json"];
-            standalone_ports_supported?: components["schemas"]["Bool"] | null;
+            standalone_ports_supported?: string | boolean | null;
             physical_network?: string | null;
             category?: string | null;
         };
@@ -2479,10 +2498,10 @@ export interface components {
             node_ident?: string | null;
             extra?: components["schemas"]["Json"];
             local_link_connection?: components["schemas"]["Json"];
-            pxe_enabled?: components["schemas"]["Bool"] | null;
+            pxe_enabled?: string | boolean | null;
             portgroup_uuid?: components["schemas"]["Text"];
             physical_network?: string | null;
-            is_smartnic?: components["schemas"]["Bool"] | null;
+            is_smartnic?: string | boolean | null;
             name?: string | null;
             description?: string | null;
             vendor?: string | null;
@@ -5377,6 +5396,26 @@ export interface operations {
         requestBody: components["requestBodies"]["Patch"];
         responses: {
             200: components["responses"]["Portgroup"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listPortgroupPortsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
             default: components["responses"]["Error"];
         };
     };

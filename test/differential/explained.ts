@@ -1,5 +1,7 @@
 /** Differences that are meant: each with its reason. Everything else is a fault of Bessemer's. */
 import type { Difference } from './compare.ts';
+import { EXPLAINED_OF_NODES } from './explained-nodes.ts';
+import { faultOf, isNowhere, schemaSubject, statusOf } from './reading.ts';
 
 export interface Explanation {
   readonly id: string;
@@ -7,20 +9,10 @@ export interface Explanation {
   fits(difference: Difference): boolean;
 }
 
-/** Ironic's answers begin with the status. */
-const statusOf = (text: string) => Number(text.slice(0, 3));
-/** `Schema error for node: ...`: whose schema it is. */
-const schemaSubject = (text: string) => /^"Schema error for ([\w ]+):/.exec(text)?.[1];
-
 const atEnd = (...names: string[]) => {
   const pattern = new RegExp(`(^|/)(${names.join('|')})$`);
   return (d: Difference) => pattern.test(d.at);
 };
-
-/** The fault string in an answer that begins with its status. */
-const faultOf = (text: string): string | undefined => /\\"faultstring\\": ?\\"(.*?)\\", ?\\"debuginfo/.exec(text)?.[1];
-/** Whether nothing is there for Bessemer at all, rather than no item of that name. */
-const isNowhere = (text: string) => text.startsWith('404 ') && text.includes('There is nothing at ');
 
 /** Ironic's `next` begins with what it takes for the query. Ours has all of the request's, and leads to the same page. */
 function isSameNext(d: Difference): boolean {
@@ -92,10 +84,16 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'unordered-words',
-    why: 'Ironic lists unknown parameters in no order; Bessemer in that of the request.',
+    why: 'Ironic lists unknown parameters, and the attributes of a connection, in another order at every start.',
     fits: (d) => {
-      const names = (text: string) => /^"Unexpected arguments: (.*)"$/.exec(text)?.[1]?.split(', ').toSorted().join();
-      return d.at.endsWith('/faultstring') && names(d.ironic) !== undefined && names(d.ironic) === names(d.ours);
+      const list = /^"Unexpected arguments: (.*)"$|connectivity attributes \((.*?)\) updated unless/;
+      const names = (text: string) => list.exec(text)?.slice(1).join('').split(', ').toSorted().join();
+      return (
+        d.at.endsWith('/faultstring') &&
+        names(d.ironic) !== undefined &&
+        names(d.ironic) === names(d.ours) &&
+        d.ironic.replace(list, '') === d.ours.replace(list, '')
+      );
     },
   },
   {
@@ -185,6 +183,7 @@ export const EXPLAINED: readonly Explanation[] = [
         );
       if (d.at !== 'status' || !isNowhere(d.ours)) return false;
       const last = d.path.split('?')[0]!.split('/').at(-1)!;
+      if (faultOf(d.ironic) === `Expected UUID for port_uuid: ${d.path.split('/').at(-2)}`) return true;
       if (d.method !== 'GET') return statusOf(d.ironic) === 405 && d.minor !== undefined && d.minor < 55;
       return statusOf(d.ironic) === 406
         ? d.minor !== undefined && d.minor < 77
@@ -208,7 +207,7 @@ export const EXPLAINED: readonly Explanation[] = [
       d.at === 'status' &&
       statusOf(d.ironic) === 400 &&
       statusOf(d.ours) === 404 &&
-      faultOf(d.ours) === 'Resource could not be found.' &&
+      faultOf(d.ours)?.startsWith('Resource could not be found. ') === true &&
       WHOLE.some(([path, since]) => path.test(d.path) && d.minor !== undefined && d.minor < since),
   },
   {
@@ -229,7 +228,7 @@ export const EXPLAINED: readonly Explanation[] = [
     why: 'Ironic documents that what belongs to a node or port group is found by its name as well as by its UUID, and then finds it by UUID alone.',
     fits: (d) => {
       const [, kind, name] =
-        /^\/v1\/(nodes|portgroups)\/([^/{]+)\/(?:ports|portgroups|volume\/\w+)(?:\?|$)/.exec(d.path) ?? [];
+        /^\/v1\/(nodes|portgroups)\/([^/]+)\/(?:ports|portgroups|volume\/\w+)(?:\?|$)/.exec(d.path) ?? [];
       if (kind === undefined) return false;
       const missed =
         d.at === 'status' ? (statusOf(d.ironic) === 404 ? faultOf(d.ironic) : undefined) : d.ironic.slice(1, -1);
@@ -242,6 +241,75 @@ export const EXPLAINED: readonly Explanation[] = [
         ? statusOf(d.ours) === 200 || (statusOf(d.ours) === 400 && d.path.includes('?detail=') && (d.minor ?? 0) < 43)
         : d.at.endsWith('/faultstring') && d.ours === `"Node ${name} could not be found."`;
     },
+  },
+  {
+    id: 'filters-combine',
+    why: 'Asked for an address on a node, Ironic forgets the address; Bessemer answers what is both.',
+    fits: (d) =>
+      /^\/v1\/(ports|portgroups)\?node=.*&address=/.test(d.path) &&
+      /^\/(ports|portgroups)$/.test(d.at) &&
+      (JSON.parse(d.ours) as unknown[]).every((item) => d.ironic.includes(JSON.stringify(item).slice(1, -1))),
+  },
+  {
+    id: 'nested-filters',
+    why: 'Below a node Ironic also takes the filters of the list of all ports, for nothing; for Bessemer they are unknown there.',
+    fits: (d) =>
+      /^\/v1\/nodes\/[^/]+\/ports\?(address|portgroup)=/.test(d.path) &&
+      (d.at === 'status' ? faultOf(d.ours) : d.ours.slice(1))?.startsWith('Unexpected arguments: ') === true,
+  },
+  {
+    id: 'nested-actions',
+    why: 'Ports are made, shown and removed at their own path. Below a node Ironic says of it that it is not permitted (newer ones: that the URL is malformed), Bessemer that there is nothing, or what may be done.',
+    fits: (d) =>
+      d.at === 'status' &&
+      /^\/v1\/nodes\/[^/]+\/ports(\/|$)/.test(d.path) &&
+      faultOf(d.ironic) === 'Operation not permitted.' &&
+      (statusOf(d.ours) === 405 || isNowhere(d.ours)),
+  },
+  {
+    id: 'gate-of-parts',
+    why: 'Below 1.19 a port has no local_link_connection. Ironic forgets that when a patch is about a part of it.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.sent?.includes('"path":"/local_link_connection/') === true &&
+      statusOf(d.ironic) === 400 &&
+      faultOf(d.ours)?.startsWith('Request not acceptable. The field local_link_connection needs') === true,
+  },
+  {
+    id: 'internal-columns',
+    why: 'Ironic also sorts by columns of its database that it never shows.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.path === '/v1/ports?sort_key=portgroup_id' &&
+      statusOf(d.ironic) === 200 &&
+      statusOf(d.ours) === 400,
+  },
+  {
+    id: 'trailing-slash',
+    why: 'A slash at the end of a path means nothing to Bessemer; Ironic takes it for a part of the path in some places.',
+    fits: (d) =>
+      d.at === 'status' &&
+      ['/v1/nodes/detail/', '/v1/ports/detail/'].includes(d.path) &&
+      statusOf(d.ironic) === 404 &&
+      statusOf(d.ours) === 200,
+  },
+  {
+    id: 'unset-to-default',
+    why: 'What is removed, or set to null, has its default again; Ironic shows null, which its own schema of answers does not have.',
+    fits: (d) =>
+      d.ironic === 'null' &&
+      d.method === 'PATCH' &&
+      ((d.at === '/mode' && d.ours === '"active-backup"' && /"path":"\/mode"/.test(d.sent ?? '')) ||
+        (d.at === '/is_smartnic' && d.ours === 'false' && /"path":"\/is_smartnic"/.test(d.sent ?? ''))),
+  },
+  {
+    id: 'reference-words',
+    why: 'That a reference must be a UUID is said in the same words for every field.',
+    fits: (d) =>
+      d.at.endsWith('/faultstring') &&
+      d.ironic === '"Expected a UUID or int but received x."' &&
+      d.ours === '"Expected UUID for node_uuid: x"',
   },
   {
     id: 'fake-properties',
@@ -273,4 +341,5 @@ export const EXPLAINED: readonly Explanation[] = [
     fits: (d) =>
       d.at.endsWith('/faultstring') && d.ironic.replace('A deploy template cannot', 'A template cannot') === d.ours,
   },
+  ...EXPLAINED_OF_NODES,
 ];

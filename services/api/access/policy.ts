@@ -207,6 +207,7 @@ const TABLE = {
   listNodePortgroups: node(SYSTEM_OR_PROJECT_READER),
   listNodePortgroupsDetail: node(SYSTEM_OR_PROJECT_READER),
   listPortgroupPorts: portgroup(SYSTEM_OR_PROJECT_READER),
+  listPortgroupPortsDetail: portgroup(SYSTEM_OR_PROJECT_READER),
   createPortgroup: node(SYSTEM_ADMIN_OR_OWNER_ADMIN, IN_BODY),
   getPortgroup: portgroup(SYSTEM_OR_PROJECT_READER),
   patchPortgroup: portgroup(SYSTEM_MEMBER_OR_OWNER_ADMIN),

@@ -1,5 +1,13 @@
 /** Ports and port groups: a NIC's MAC address, the node it belongs to, and which ports are bonded. */
-import { type Json, type Port, type Portgroup, ServiceError } from '@bessemer/core';
+import {
+  isJsonObject,
+  isUuid,
+  type Json,
+  type JsonObject,
+  type Port,
+  type Portgroup,
+  ServiceError,
+} from '@bessemer/core';
 import type { PortFilter, PortgroupFilter, Repositories } from '@bessemer/db';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
@@ -10,7 +18,6 @@ import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resou
 
 const CONNECTIVITY = ['local_link_connection', 'pxe_enabled', 'physical_network', 'portgroup_uuid'];
 const CONNECTIVITY_STATES = ['enroll', 'inspecting', 'inspect wait', 'manageable'];
-const ENROLLING_STATES = ['available', ...CONNECTIVITY_STATES];
 const PORTGROUP_NAME = /^[A-Za-z0-9._~-]+$/;
 
 const portNotFound = (ident: string) => new ServiceError('PORT_NOT_FOUND', `Port ${ident} could not be found.`);
@@ -28,8 +35,12 @@ function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?
       'INVALID_PARAMETER',
       'Filtering by conductor_groups cannot be combined with node_ident, portgroup_ident, or node address filters.',
     );
-  if (shards && others.some((name) => name !== 'address'))
-    throw new ServiceError('INVALID_PARAMETER', 'Only one of the filters node, portgroup and shard can be used.');
+  const isOf = {
+    node: Boolean(request.params['node']) || request.query.has('node') || request.query.has('node_uuid'),
+    portgroup: Boolean(request.params['portgroup']) || request.query.has('portgroup'),
+    shard: shards !== undefined,
+  };
+  if (Object.values(isOf).filter(Boolean).length > 1) throw new ServiceError('FORBIDDEN', 'Operation not permitted.');
   return { ...(shards ? { shards } : {}), ...(conductorGroups ? { conductorGroups } : {}) };
 }
 
@@ -56,7 +67,7 @@ const ports = createResource<Port, PortFilter>({
     portField('name', 88, 'text', 'name'),
     portField('node_uuid', 1, 'text', 'nodeUuid'),
     portField('physical_network', 34, 'text', 'physicalNetwork'),
-    portField('portgroup_uuid', 24, 'text', 'portgroupUuid'),
+    portField('portgroup_uuid', 24, 'text', 'portgroupUuid', { sortable: false }),
     portField('pxe_enabled', 19, 'boolean', 'pxeEnabled', { otherwise: true }),
     portField('vendor', 100, 'text', 'vendor'),
   ],
@@ -73,8 +84,9 @@ const ports = createResource<Port, PortFilter>({
       ...(contains === undefined ? {} : { descriptionContains: contains }),
     };
   },
-  validate(wire, value) {
-    if (wire === 'node_uuid' || (wire === 'portgroup_uuid' && value !== null)) uuidOf(wire, value);
+  validate(wire, value, { operation }) {
+    if (wire === 'node_uuid' || (wire === 'portgroup_uuid' && value !== null && operation.method === 'POST'))
+      uuidOf(wire, value);
     if (wire === 'local_link_connection') checkLocalLink(value);
   },
   async parse(wire, value, request, services) {
@@ -83,14 +95,15 @@ const ports = createResource<Port, PortFilter>({
     if (wire === 'local_link_connection') return localLink(value, request.minor);
     return undefined;
   },
-  check(port) {
-    if (port.isSmartnic && port.localLinkConnection && Object.keys(port.localLinkConnection).length > 0)
-      for (const name of ['port_id', 'hostname'])
-        if (port.localLinkConnection[name] === undefined)
-          throw new ServiceError(
-            'INVALID_PARAMETER',
-            `The local_link_connection of a Smart NIC port needs port_id and hostname: ${name} is missing.`,
-          );
+  check(port, { operation, body }) {
+    const link = operation.method === 'POST' ? (body as JsonObject)['local_link_connection'] : undefined;
+    if (port.isSmartnic && isJsonObject(link) && (link['port_id'] === undefined || link['hostname'] === undefined))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        'Smart NIC port must have port_id and hostname in local_link_connection',
+      );
+    if (port.physicalNetwork === '')
+      throw new ServiceError('INVALID_PARAMETER', 'A non-empty value is required when setting physical_network');
   },
   mayWrite: (tx, { found, patch, touched }) => mayWritePort(tx, found, patch, touched),
   mayRemove: async (tx, port) => {
@@ -132,6 +145,12 @@ async function mayWritePort(
       );
   }
   const node = await tx.nodes.get(found.nodeUuid);
+  const isMoved = patch.address !== undefined && patch.address !== found.address;
+  if (node && isMoved && !node.maintenance && (node.provisionState === 'active' || node.instanceUuid))
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Cannot update hardware address for port ${found.uuid} as node ${node.uuid} is active or has instance UUID assigned`,
+    );
   const isConnectivity = [...touched].some((name) => CONNECTIVITY.includes(name));
   if (node && isConnectivity && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
     throw new ServiceError(
@@ -141,9 +160,9 @@ async function mayWritePort(
 }
 
 async function portgroupNamedIn(value: Json, services: ApiServices): Promise<string> {
-  const uuid = uuidOf('portgroup_uuid', value);
-  const group = await services.db.read.portgroups.find(uuid);
-  if (!group) throw new ServiceError('INVALID_PARAMETER', `Portgroup ${uuid} could not be found.`);
+  const uuid = String(value);
+  const group = isUuid(uuid) ? await services.db.read.portgroups.find(uuid) : undefined;
+  if (!group) throw new ServiceError('INVALID_PARAMETER', `Portgroup ${uuid.slice(0, 60)} could not be found.`);
   return group.uuid;
 }
 
@@ -158,6 +177,9 @@ export const listNodePortsDetail: Handler = (request, services) =>
   ports.listAt(request, services, `nodes/${request.params['node']}/ports/detail`, true);
 export const listPortgroupPorts: Handler = (request, services) =>
   ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports`);
+
+export const listPortgroupPortsDetail: Handler = (request, services) =>
+  ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports/detail`, true);
 
 /** A port names its node by `node_uuid`, or by `node_ident` (uuid or name) from 1.94 on. */
 export const createPort: Handler = async (request, services) => {
@@ -177,7 +199,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
   collection: 'portgroups',
   path: 'portgroups',
   param: 'portgroup',
-  ident: { called: 'portgroup_ident', namesSince: 23 },
+  ident: { called: 'portgroup_ident', namesSince: 23, route: 'portgroup' },
   notFound: portgroupNotFound,
   repository: (tx) => tx.portgroups,
   summary: ['uuid', 'address', 'name'],
@@ -206,7 +228,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
   },
   validate(wire, value, { operation, params }) {
     if (wire === 'node_uuid') uuidOf(wire, value);
-    if (wire === 'name' && value !== null && !PORTGROUP_NAME.test(String(value)))
+    if (wire === 'name' && value && (!PORTGROUP_NAME.test(String(value)) || String(value).length > 255))
       throw new ServiceError(
         'INVALID_PARAMETER',
         operation.method === 'POST'
@@ -218,24 +240,20 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
     return wire === 'mode' && value === null ? 'active-backup' : undefined;
   },
-  async mayWrite(tx, { found, patch, touched }) {
+  async mayWrite(tx, { found, patch }) {
     if (!found) return;
-    const node = await freeNode(tx, found.nodeUuid);
-    if (patch.nodeUuid && patch.nodeUuid !== found.nodeUuid) await freeNode(tx, patch.nodeUuid);
-    if (touched.has('node_uuid') && (await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
+    await freeNode(tx, found.nodeUuid);
+    if (!patch.nodeUuid || patch.nodeUuid === found.nodeUuid) return;
+    const node = await freeNode(tx, patch.nodeUuid);
+    if (node && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
       throw new ServiceError(
         'INVALID_STATE',
-        `Portgroup ${found.uuid} can not be associated with another node because it has ports associated with it: move or delete them first.`,
+        `Portgroup ${found.uuid} can not be associated to node ${node.uuid} unless the node is in a ${CONNECTIVITY_STATES.join(', ')} state or in maintenance mode. Current state is '${node.provisionState}'.`,
       );
-    if (
-      node &&
-      touched.has('standalone_ports_supported') &&
-      !node.maintenance &&
-      !ENROLLING_STATES.includes(node.provisionState)
-    )
+    if ((await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
       throw new ServiceError(
-        'INVALID_STATE',
-        `Portgroup ${found.uuid} can not be updated while node ${node.uuid} is in state ${node.provisionState}: that is possible in enroll, inspecting, manageable, available or in maintenance mode.`,
+        'PORTGROUP_NOT_EMPTY',
+        `Portgroup ${found.uuid} can not be associated with node ${patch.nodeUuid} because there are ports associated with this portgroup.`,
       );
   },
   mayRemove: async (tx, group) => void (await freeNode(tx, group.nodeUuid)),

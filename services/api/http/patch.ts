@@ -48,7 +48,7 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   let at: Json = document;
   for (const part of path.slice(0, -1)) {
     const next: Json | undefined = Array.isArray(at)
-      ? at[index(part, at.length - 1)]
+      ? at[index(part, at.length - 1, `index '${part}' is out of bounds`)]
       : // What every object inherits is no part of the document: `__proto__` would lead to all objects of the process.
         isJsonObject(at) && Object.hasOwn(at, part)
         ? at[part]
@@ -62,12 +62,16 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   const last = path.at(-1)!;
   if (Array.isArray(at)) {
     if (operation.op === 'add')
-      at.splice(last === '-' ? at.length : index(last, at.length), 0, operation.value ?? null);
+      at.splice(
+        last === '-' ? at.length : index(last, at.length, "can't insert outside of list"),
+        0,
+        operation.value ?? null,
+      );
     else if (operation.op === 'remove') {
       if (/^\d{1,9}$/.test(last) && Number(last) >= at.length)
         throw problem(`can't remove a non-existent object '${last}'`);
-      at.splice(index(last, at.length - 1), 1);
-    } else at[index(last, at.length - 1)] = operation.value ?? null;
+      at.splice(index(last, at.length - 1, `can't remove a non-existent object '${last}'`), 1);
+    } else at[index(last, at.length - 1, "can't replace outside of list")] = operation.value ?? null;
     return;
   }
   if (!isJsonObject(at)) throw problem(`'${operation.path}' is not inside an object`);
@@ -82,8 +86,10 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   at[last] = operation.value ?? null;
 }
 
-function index(text: string, max: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
-  if (value < 0 || value > max) throw problem(`list index '${text}' is out of range`);
+/** `outside` says that there is no such place. */
+function index(text: string, max: number, outside: string): number {
+  if (!/^(0|[1-9]\d{0,8})$/.test(text)) throw problem(`'${text}' is not a valid sequence index`);
+  const value = Number(text);
+  if (value > max) throw problem(outside);
   return value;
 }

@@ -1,20 +1,23 @@
 /** Reads query parameters and list controls the way Ironic does (ironic/api: args, collection). */
 import type { Page } from '@bessemer/db';
-import { ServiceError } from '@bessemer/core';
+import { type Json, ServiceError } from '@bessemer/core';
+import { inPython } from './python.ts';
 import { needsVersion } from './versions.ts';
 
 const TRUE = new Set(['t', 'true', 'on', 'y', 'yes', '1']);
 const FALSE = new Set(['f', 'false', 'off', 'n', 'no', '0']);
 
+const shownValue = (value: unknown): string => (typeof value === 'object' ? inPython(value as Json) : String(value));
+
 /** A boolean, or one as text. @throws ServiceError INVALID_PARAMETER. */
 export function strictBoolean(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
-  const text = String(value).trim().toLowerCase();
+  const text = typeof value === 'object' ? '' : String(value).trim().toLowerCase();
   if (TRUE.has(text)) return true;
   if (FALSE.has(text)) return false;
   throw new ServiceError(
     'INVALID_PARAMETER',
-    `Invalid ${name}: Unrecognized value '${String(value).slice(0, 60)}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'`,
+    `Invalid ${name}: Unrecognized value '${shownValue(value).slice(0, 60)}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'`,
   );
 }
 
@@ -35,7 +38,7 @@ export function pageOf(
   const limitText = query.get('limit');
   let limit = maxLimit;
   if (limitText !== null) {
-    if (!/^-?\d+$/.test(limitText))
+    if (!/^\s*-?\d+\s*$/.test(limitText))
       throw new ServiceError('INVALID_PARAMETER', `Expected an integer for limit: ${limitText.slice(0, 40)}`);
     if (Number(limitText) <= 0) throw new ServiceError('INVALID_PARAMETER', 'Limit must be positive');
     limit = Math.min(maxLimit, Number(limitText));
@@ -46,7 +49,7 @@ export function pageOf(
       'INVALID_PARAMETER',
       `Invalid sort direction: ${sortDir.slice(0, 40)}. Acceptable values are 'asc' or 'desc'`,
     );
-  const sortKey = query.get('sort_key') ?? 'id';
+  const sortKey = query.get('sort_key') || 'id';
   if (sortKey !== 'id' && !sortKeys.includes(sortKey))
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -91,7 +94,7 @@ export function fieldsOf(
     ...new Set(
       asked
         .split(',')
-        .map((f) => f.trim())
+        .map((f) => f.trim().toLowerCase())
         .filter((f) => f !== ''),
     ),
   ];

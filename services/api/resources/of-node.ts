@@ -5,6 +5,7 @@ import { findNode } from '../handlers/nodes.ts';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices } from '../request.ts';
+import { LOGICAL_NAME } from './resource.ts';
 
 /** What Ironic says of a volume whose node is not there. */
 export const noSuchInput = (ident: string): string =>
@@ -35,9 +36,11 @@ const NAMES_SINCE = 6;
 export async function nodeFilter(request: ApiRequest, services: ApiServices): Promise<{ nodeUuid?: string }> {
   const { params, query, minor } = request;
   const named = textParameter(query, 'node');
+  if (named !== undefined && !isUuid(named) && !LOGICAL_NAME.test(named))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID or name for node: ${named.slice(0, 60)}`);
   if (named !== undefined && !isUuid(named))
     needsVersion('The name of a node in the parameter node', NAMES_SINCE, minor);
-  const ident = params['node'] ?? named ?? textParameter(query, 'node_uuid');
+  const ident = params['node'] ?? textParameter(query, 'node_uuid') ?? named;
   return ident === undefined ? {} : { nodeUuid: (await findNode(request, ident, services)).uuid };
 }
 

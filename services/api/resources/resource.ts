@@ -22,6 +22,8 @@ export interface Field<T> {
   readonly writable: 'never' | 'create' | 'patch';
   /** What null means for a boolean. */
   readonly otherwise?: boolean;
+  /** Lists cannot be sorted by it. */
+  readonly sortable?: false;
   /** May be changed by a patch but not removed. */
   readonly mandatory?: true;
   /** Shown instead of the plain value. */
@@ -35,7 +37,12 @@ export interface ResourceSpec<T extends { readonly uuid: string }, F extends obj
   /** Name of the path parameter. */
   readonly param: string;
   /** What Ironic calls it, and the microversion from which on it may be a name; undefined: never. */
-  readonly ident: { readonly called: string; readonly namesSince?: number };
+  readonly ident: {
+    readonly called: string;
+    readonly namesSince?: number;
+    /** The part of Ironic that finds the controller refuses it already, and has its own name for it. */
+    readonly route?: string;
+  };
   readonly fields: ReadonlyArray<Field<T>>;
   /** Fields of a list without detail; undefined: all. */
   readonly summary?: readonly string[];
@@ -88,7 +95,7 @@ export const fieldsFor =
     since: number,
     kind: FieldKind,
     key: keyof T & string,
-    options: Partial<Pick<Field<T>, 'writable' | 'otherwise' | 'mandatory' | 'show'>> = {},
+    options: Partial<Pick<Field<T>, 'writable' | 'otherwise' | 'sortable' | 'mandatory' | 'show'>> = {},
   ): Field<T> => ({ wire, since, kind, key, writable: 'patch', ...options });
 
 /** uuid and the two times, which every resource has. */
@@ -102,7 +109,7 @@ export const commonFields = <T extends { uuid: string; createdAt: number; update
 
 const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 /** Names, and MAC addresses, by which ports are found too. */
-const LOGICAL_NAME = /^[A-Za-z0-9._~:-]+$/;
+export const LOGICAL_NAME = /^[A-Za-z0-9._~:-]+$/;
 
 /** A MAC address with colons, in lower case: another notation is another text to a client that compares it with what it gave. */
 export const plainMac = (text: string): string | undefined => (MAC.test(text) ? normalizeMac(text) : undefined);
@@ -149,7 +156,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   const since = (wire: string) => byWire.get(wire)?.since ?? 1;
   const table = { summary: spec.summary ?? all, all, since, ...(spec.refusal ? { refusal: spec.refusal } : {}) };
   const isSortable = (f: Field<T>) => !['json', 'list'].includes(f.kind);
-  const sortKeys = fields.filter(isSortable).map((f) => f.wire);
+  const sortKeys = fields.filter((f) => isSortable(f) && f.sortable !== false).map((f) => f.wire);
   const otherKeys = fields.filter((f) => !isSortable(f)).map((f) => f.wire);
   const writable = fields.filter((f) => f.writable === 'patch').map((f) => f.wire);
 
@@ -186,12 +193,13 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   };
   const identOf = ({ params, minor }: ApiRequest): string => {
     const ident = params[spec.param]!;
-    const { called, namesSince } = spec.ident;
+    const { called, namesSince, route } = spec.ident;
     const takesNames = namesSince !== undefined && minor >= namesSince;
     if (!isUuid(ident) && !(takesNames && LOGICAL_NAME.test(ident)))
       throw new ServiceError(
         'INVALID_PARAMETER',
-        `Expected UUID ${takesNames ? 'or name ' : ''}for ${called}: ${ident.slice(0, 60)}`,
+        `Expected UUID ${takesNames ? 'or name ' : ''}for ${route ?? called}: ${ident.slice(0, 60)}`,
+        { context: { isRoute: route !== undefined } },
       );
     return ident;
   };
@@ -200,6 +208,8 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   const listAt = async (request: ApiRequest, services: ApiServices, at: string, isDetail = false): Promise<Reply> => {
     const { query, minor } = request;
     const wanted = fieldsOf(query, isDetail, table, minor);
+    const asked = byWire.get(query.get('sort_key') ?? '');
+    if (asked && asked.writable !== 'never') needsVersion(`Sorting by ${asked.wire}`, asked.since, minor);
     const page: Page = pageOf(query, services.config.max_limit, sortKeys, otherKeys);
     if (page.sortKey) needsVersion(`Sorting by ${page.sortKey}`, since(page.sortKey), minor);
     const filter = spec.filterOf ? await spec.filterOf(request, services) : ({} as F);

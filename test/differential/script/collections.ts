@@ -67,6 +67,32 @@ export async function chassis(s: Side): Promise<void> {
     [],
   ])
     await s.send('PATCH', `/v1/chassis/${s.id('c1')}`, patch);
+  for (const more of [
+    { uuid: null },
+    { uuid: 7 },
+    { extra: null },
+    { extra: [] },
+    { description: null },
+    { extra: 7, uuid: 'x' },
+  ]) {
+    await create({ uuid: s.id('c9'), ...more });
+    await s.send('DELETE', `/v1/chassis/${s.id('c9')}`);
+  }
+  for (const query of [
+    '',
+    '?limit=1',
+    '?fields=name',
+    '?sort_key=name',
+    '?nosuch=1',
+    `?chassis_uuid=${s.id('c2')}`,
+    '?associated=true',
+    '/detail?limit=1',
+  ])
+    await s.send('GET', `/v1/chassis/${s.id('c1')}/nodes${query}`);
+  await s.send('GET', `/v1/chassis/${s.id('c2')}/nodes`);
+  await s.send('GET', '/v1/chassis/nosuch/nodes');
+  await s.send('GET', `/v1/chassis/${s.id('c1')}/nodes/${s.id('n')}`);
+  await s.send('POST', `/v1/chassis/${s.id('c1')}/nodes`, { driver: 'fake-hardware' });
   await mistakes(s, '/v1/chassis', s.id('c1'));
   await s.all([
     ['PATCH', '/v1/chassis/nosuch', add('/extra/x', 1)],
@@ -102,11 +128,36 @@ export async function drivers(s: Side): Promise<void> {
     '/fake-hardware/raid/logical_disk_properties',
     '/nosuch/raid/logical_disk_properties',
     '/fake-hardware/nosuch',
+    '?type=dynamic&detail=true',
+    '?type=',
+    '?detail=nosuch',
+    '?fields=',
+    '?fields=name,hosts&detail=true',
+    '?fields=default_boot_interface',
+    '?fields=enabled_boot_interfaces,name',
+    '?fields=default_bios_interface,default_rescue_interface,default_storage_interface',
+    '?nosuch=1',
+    '?limit=1',
+    '/fake-hardware/',
+    '/fake-hardware?fields=nosuch',
+    '/fake-hardware?detail=true',
+    '/nosuch?fields=nosuch',
+    '/fake-hardware/properties/',
+    '/fake-hardware/properties?nosuch=1',
+    '/nosuch/vendor_passthru?method=x',
+    '/fake-hardware/vendor_passthru?method=',
+    '/fake-hardware/raid',
+    '/fake-hardware/raid/nosuch',
   ])
     await s.send('GET', `/v1/drivers${path}`);
   await s.all([
     ['POST', '/v1/drivers/fake-hardware/vendor_passthru/nosuch', {}],
     ['POST', '/v1/drivers/fake-hardware/vendor_passthru', {}],
+    ['PUT', '/v1/drivers/fake-hardware/vendor_passthru?method=nosuch', {}],
+    ['DELETE', '/v1/drivers/fake-hardware/vendor_passthru/nosuch'],
+    ['PATCH', '/v1/drivers/nosuch/vendor_passthru/nosuch', {}],
+    ['PATCH', '/v1/drivers/fake-hardware', []],
+    ['POST', '/v1/drivers/fake-hardware/properties', {}],
     ['POST', '/v1/drivers', {}],
     ['DELETE', '/v1/drivers/fake-hardware'],
   ]);
@@ -128,6 +179,25 @@ export async function conductors(s: Side): Promise<void> {
     '?sort_key=nosuch',
     '?nosuch=1',
     '?marker=nosuch',
+    '?sort_key=conductor_group',
+    '?sort_key=drivers',
+    '?sort_key=created_at',
+    '?sort_key=id',
+    '?sort_dir=desc',
+    '?sort_dir=nosuch',
+    '?marker=localhost',
+    '?marker=',
+    '?limit=x',
+    '?limit=1&detail=true',
+    '?detail=false',
+    '?detail=nosuch',
+    '?fields=drivers&limit=1',
+    '?fields=links',
+    '?fields=',
+    '/localhost/',
+    '/localhost?detail=true',
+    '/localhost/nosuch',
+    '/bad%20name',
     '/localhost',
     '/localhost?fields=hostname,alive',
     '/localhost?fields=nosuch',
@@ -136,6 +206,8 @@ export async function conductors(s: Side): Promise<void> {
     await s.send('GET', `/v1/conductors${path}`);
   await s.send('POST', '/v1/conductors', {});
   await s.send('DELETE', '/v1/conductors/localhost');
+  await s.send('PATCH', '/v1/conductors/localhost', []);
+  await s.send('DELETE', '/v1/conductors');
 }
 
 export async function volume(s: Side): Promise<void> {
@@ -171,6 +243,49 @@ export async function volume(s: Side): Promise<void> {
   await target({ node_uuid, volume_type: 'iscsi', boot_index: 3 });
   await target({ node_uuid, boot_index: 3, volume_id: 'v4' });
   await target({ node_uuid: s.id('nosuch'), volume_type: 'iscsi', boot_index: 3, volume_id: 'v4' });
+  for (const more of [
+    { connector_id: '' },
+    { connector_id: 7 },
+    { connector_id: 'x'.repeat(256) },
+    { type: '' },
+    { type: 7 },
+    { extra: null },
+    { extra: [] },
+    { node_uuid: 'n' },
+    { node_uuid: null },
+    { uuid: 'x' },
+    { type: 'wwpn', connector_id: '1:2' },
+    { type: 'ip', connector_id: 'iqn.1' },
+  ]) {
+    await connector({ node_uuid, uuid: s.id('c9'), type: 'mac', connector_id: 'm', ...more });
+    await s.send('DELETE', `/v1/volume/connectors/${s.id('c9')}`);
+  }
+  await s.node('m');
+  for (const more of [
+    { boot_index: -1 },
+    { boot_index: '9' },
+    { boot_index: 9.5 },
+    { boot_index: null },
+    { boot_index: 2147483647 },
+    { volume_type: '' },
+    { volume_type: 7 },
+    { volume_id: '' },
+    { volume_id: null },
+    { properties: null },
+    { properties: 'x' },
+    { properties: { auth_password: 'x', nested: { secret: 'y' } } },
+    { extra: null },
+    { extra: 'x' },
+    { node_uuid: 'n' },
+    { uuid: 'x' },
+    { node_uuid: s.id('m'), boot_index: 0 },
+    { boot_index: 1 },
+    { nosuch: 1 },
+  ]) {
+    await target({ node_uuid, uuid: s.id('t9'), volume_type: 'iscsi', boot_index: 9, volume_id: 'v9', ...more });
+    await s.prepare('PUT', `/v1/nodes/${s.id('m')}/states/power`, { target: 'power off' });
+    await s.send('DELETE', `/v1/volume/targets/${s.id('t9')}`);
+  }
   for (const [kind, first] of [
     ['connectors', s.id('c1')],
     ['targets', s.id('t1')],
@@ -189,6 +304,23 @@ export async function volume(s: Side): Promise<void> {
       '?sort_key=uuid',
       '?sort_key=nosuch',
       '?sort_key=extra',
+      '?sort_key=properties',
+      '?sort_key=node_uuid',
+      '?sort_key=connector_id&sort_dir=desc',
+      '?sort_key=type',
+      '?sort_key=boot_index&sort_dir=desc',
+      '?sort_key=volume_type',
+      '?sort_key=volume_id',
+      '?node=',
+      `?node=${s.id('nosuch')}`,
+      `?node=${s.id('m')}`,
+      `?node=${s.id('n')}&limit=1`,
+      `?node=${s.id('n')}&limit=1&marker=${first}`,
+      '?detail=true&limit=1',
+      '?fields=node_uuid,created_at,updated_at',
+      '?fields=properties',
+      `/${first}/`,
+      `/${first}?detail=true`,
       '?nosuch=1',
       `/${first}`,
       `/${first}?fields=uuid`,
@@ -199,6 +331,16 @@ export async function volume(s: Side): Promise<void> {
   await s.send('GET', '/v1/nodes/n/volume');
   await s.send('GET', '/v1/nodes/n/volume/connectors');
   await s.send('GET', '/v1/nodes/n/volume/targets?detail=true');
+  for (const kind of ['connectors', 'targets']) {
+    for (const query of ['', '/', '?detail=true', '?fields=uuid', '?limit=1', '?node=m', '?nosuch=1', `/${s.id('c1')}`])
+      await s.send('GET', `/v1/nodes/${s.id('n')}/volume/${kind}${query}`);
+    await s.send('GET', `/v1/nodes/${s.id('nosuch')}/volume/${kind}`);
+    await s.send('POST', `/v1/nodes/${s.id('n')}/volume/${kind}`, {});
+    await s.send('DELETE', `/v1/nodes/${s.id('n')}/volume/${kind}/${s.id('c1')}`);
+  }
+  await s.send('GET', `/v1/nodes/${s.id('n')}/volume`);
+  await s.send('GET', `/v1/nodes/${s.id('nosuch')}/volume`);
+  await s.send('POST', '/v1/volume', {});
   for (const patch of [
     add('/extra/x', 1),
     replace('/connector_id', 'iqn.7'),
@@ -207,6 +349,14 @@ export async function volume(s: Side): Promise<void> {
     remove('/connector_id'),
     add('/nosuch', 1),
     replace('/node_uuid', s.id('nosuch')),
+    replace('/node_uuid', 'x'),
+    replace('/node_uuid', s.id('n')),
+    remove('/node_uuid'),
+    remove('/type'),
+    remove('/extra'),
+    replace('/connector_id', 7),
+    [...replace('/type', 'wwpn'), ...replace('/connector_id', '1:2')],
+    [...replace('/connector_id', 'iqn.8'), ...add('/nosuch', 1)],
   ])
     await s.send('PATCH', `/v1/volume/connectors/${s.id('c1')}`, patch);
   for (const patch of [
@@ -217,6 +367,22 @@ export async function volume(s: Side): Promise<void> {
     add('/properties/x', 1),
     remove('/volume_id'),
     add('/nosuch', 1),
+    replace('/boot_index', '6'),
+    replace('/boot_index', -1),
+    replace('/boot_index', null),
+    remove('/boot_index'),
+    replace('/volume_type', 'nosuch'),
+    replace('/volume_type', 7),
+    remove('/volume_type'),
+    remove('/properties/password'),
+    replace('/properties', null),
+    remove('/properties'),
+    remove('/extra'),
+    replace('/uuid', s.id('other')),
+    replace('/node_uuid', 'x'),
+    replace('/node_uuid', s.id('nosuch')),
+    replace('/node_uuid', s.id('n')),
+    [...replace('/boot_index', 7), ...replace('/boot_index', 8)],
   ])
     await s.send('PATCH', `/v1/volume/targets/${s.id('t1')}`, patch);
   await mistakes(s, '/v1/volume/connectors', s.id('c1'));
@@ -330,6 +496,40 @@ export async function deployTemplates(s: Side): Promise<void> {
   await create({ name: 'CUSTOM_B', steps: [...steps, ...steps] });
   await create({ name: 'CUSTOM_B', steps: [{ ...steps[0], nosuch: 1 }] });
   await create({ name: 'CUSTOM_B', steps, nosuch: 1 });
+  const step = steps[0]!;
+  for (const more of [
+    { name: 'custom_b' },
+    { name: 'CUSTOM_' },
+    { name: `CUSTOM_${'X'.repeat(248)}` },
+    { name: `CUSTOM_${'X'.repeat(249)}` },
+    { name: 7 },
+    { name: null },
+    { name: '' },
+    { steps: null },
+    { steps: {} },
+    { steps: [{ ...step, priority: '50' }] },
+    { steps: [{ ...step, priority: '' }] },
+    { steps: [{ ...step, priority: 1.5 }] },
+    { steps: [{ ...step, priority: null }] },
+    { steps: [{ ...step, args: null }] },
+    { steps: [{ ...step, args: [] }] },
+    { steps: [{ ...step, args: { password: 'x', nested: { a: null } } }] },
+    { steps: [{ ...step, step: '' }] },
+    { steps: [{ ...step, step: 7 }] },
+    { steps: [{ ...step, interface: 'power' }] },
+    { steps: [{ ...step, interface: 'network' }] },
+    { steps: [{ ...step, interface: 7 }] },
+    { steps: [step, { ...step, step: 'y' }, { ...step, interface: 'raid' }] },
+    { steps: [step, { ...step, priority: 1 }] },
+    { steps: ['x'] },
+    { extra: null },
+    { extra: 'x' },
+    { uuid: 'x' },
+    { uuid: 7 },
+  ]) {
+    await create({ name: 'CUSTOM_B', uuid: s.id('t9'), steps, ...more });
+    await s.send('DELETE', `/v1/deploy_templates/${s.id('t9')}`);
+  }
   for (const query of [
     '',
     '?detail=true',
@@ -338,6 +538,16 @@ export async function deployTemplates(s: Side): Promise<void> {
     '?limit=1',
     '?sort_key=name',
     '?sort_key=steps',
+    '?sort_key=extra',
+    '?sort_key=name&sort_dir=desc&limit=1',
+    '?detail=true&fields=name',
+    '?detail=true&limit=1',
+    '?fields=extra,created_at,links',
+    '/CUSTOM_A/',
+    '/bad%20name',
+    '/CUSTOM_A?detail=true',
+    '/CUSTOM_A?fields=nosuch',
+    '/CUSTOM_A?fields=steps',
     '?nosuch=1',
     '/CUSTOM_A',
     `/${s.id('t1')}`,
@@ -355,10 +565,29 @@ export async function deployTemplates(s: Side): Promise<void> {
     replace('/steps/0/priority', 7),
     add('/steps/-', { interface: 'raid', step: 'z', args: {}, priority: 5 }),
     remove('/steps'),
+    remove('/steps/0'),
+    remove('/steps/9'),
+    add('/steps/0', { interface: 'raid', step: 'z', args: {}, priority: 5 }),
+    add('/steps/-', { interface: 'bios', step: 'z' }),
+    add('/steps/-', 'x'),
+    replace('/steps/0/interface', 'nosuch'),
+    replace('/steps/0/priority', '8'),
+    add('/steps/0/args/x', 1),
+    add('/steps/0/nosuch', 1),
+    replace('/steps', null),
+    remove('/name'),
+    replace('/name', null),
+    remove('/extra'),
+    replace('/extra', 'x'),
+    [...replace('/name', 'CUSTOM_D'), ...add('/nosuch', 1)],
     replace('/uuid', s.id('other')),
     add('/nosuch', 1),
   ])
     await s.send('PATCH', `/v1/deploy_templates/${s.id('t1')}`, patch);
+  await s.send('GET', `/v1/deploy_templates/${s.id('t1')}`);
+  await s.send('PATCH', '/v1/deploy_templates/HW_CPU_X86_VMX', add('/extra/x', 2));
+  await s.send('PATCH', '/v1/deploy_templates/CUSTOM_NOSUCH', add('/extra/x', 2));
+  await s.send('DELETE', '/v1/deploy_templates/CUSTOM_NOSUCH');
   await mistakes(s, '/v1/deploy_templates', s.id('t1'));
   await s.all([
     ['DELETE', `/v1/deploy_templates/${s.id('t1')}`],
@@ -392,4 +621,19 @@ export async function events(s: Side): Promise<void> {
   await post({ events: [{ event: 'network.bind_port' }] });
   await post({ events: [{ ...event, nosuch: 1 }] });
   await post({ events: 'x' });
+  await post({ events: [{ ...event, port_id: 'x' }] });
+  await post({ events: [{ ...event, device_id: 7 }] });
+  await post({ events: [{ ...event, mac_address: 'AA:BB:CC:DD:EE:FF' }] });
+  await post({ events: [{ ...event, status: null }] });
+  await post({ events: [{ ...event, event: 'network.nosuch' }] });
+  await post({ events: [event, { event: 'network.bind_port' }] });
+  await post({ events: [event], nosuch: 1 });
+  for (const { 'binding:host_id': _host, ...less } of [event]) await post({ events: [less] });
+  for (const { port_id: _port, ...less } of [event]) await post({ events: [less] });
+  for (const body of [undefined, '', '{', 'null', '[]', '"x"']) await post(body);
+  await s.all([
+    ['PUT', '/v1/events', {}],
+    ['DELETE', '/v1/events'],
+    ['POST', '/v1/events?nosuch=1', { events: [event] }],
+  ]);
 }

@@ -37,7 +37,6 @@ export async function ports(s: Side): Promise<void> {
   await create({ node_uuid, address: mac(12), name: 'eth0' });
   await create({ node_uuid, address: mac(13), physical_network: 'x'.repeat(65) });
   for (const link of [
-    null,
     {},
     { switch_id: 'x', port_id: 'e1' },
     { switch_id: '0011223344556677', port_id: 'e1' },
@@ -56,7 +55,6 @@ export async function ports(s: Side): Promise<void> {
   for (const more of [
     { pxe_enabled: 'yes' },
     { pxe_enabled: 'nosuch' },
-    { pxe_enabled: null },
     { pxe_enabled: 7 },
     { is_smartnic: 'false' },
     { is_smartnic: true, local_link_connection: { port_id: 'e1', hostname: 'h' } },
@@ -77,7 +75,6 @@ export async function ports(s: Side): Promise<void> {
     { node_uuid: null },
     { node_uuid: 7 },
     { node_uuid: 'n' },
-    { uuid: null },
     { uuid: 7 },
   ]) {
     await create({ node_uuid, address: mac(40), uuid: s.id('p40'), ...more });
@@ -207,9 +204,10 @@ export async function ports(s: Side): Promise<void> {
     remove('/extra/x'),
     remove('/extra'),
     [],
-    replace('/pxe_enabled', null),
     remove('/pxe_enabled'),
+    replace('/pxe_enabled', true),
     remove('/is_smartnic'),
+    replace('/is_smartnic', false),
     add('/local_link_connection', { port_id: 'e1', switch_id: mac(9) }),
     add('/local_link_connection/switch_info', 's'),
     replace('/local_link_connection/switch_id', 'x'),
@@ -314,7 +312,6 @@ export async function portgroups(s: Side): Promise<void> {
     { properties: 'x' },
     { standalone_ports_supported: 'no' },
     { standalone_ports_supported: 'nosuch' },
-    { standalone_ports_supported: null },
     { extra: null },
     { extra: [] },
     { name: '' },
@@ -328,7 +325,6 @@ export async function portgroups(s: Side): Promise<void> {
     { node_uuid: 'n' },
     { node_uuid: null },
     { uuid: 'x' },
-    { uuid: null },
     { internal_info: {} },
     { physical_network: 'p' },
   ]) {
@@ -400,6 +396,7 @@ export async function portgroups(s: Side): Promise<void> {
     remove('/name'),
     add('/name', 'bond1'),
     replace('/mode', null),
+    replace('/mode', 'active-backup'),
     replace('/mode', 7),
     replace('/address', null),
     replace('/address', 'AA:BB:CC:DD:EE:00'),
