@@ -78,7 +78,7 @@ ${code(`curl http://127.0.0.1:6385/v1/nodes -u admin:PASSWORD \\
 </div>
 <ul class="cards">${sections.map(
     ({ name, slug, description, operations }) =>
-      html`<li><a href="${folder}${slug}"><strong>${name}</strong><span>${description} ${operations.length} operations.</span></a></li>`,
+      html`<li><a href="${folder}${slug}"><strong>${name}</strong><span>${description}</span><small>${operations.length} operations</small></a></li>`,
   )}</ul>
 <p class="prose">The whole as a document: <a href="${folder}openapi.json">openapi.json</a> (OpenAPI 3.1, with the examples in it).</p>`;
 }
