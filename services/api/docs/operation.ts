@@ -1,4 +1,5 @@
 /** One operation of the API as HTML. */
+import { STATUS_CODES } from 'node:http';
 import { type PlainPolicy, POLICIES, type Policy, type Roles } from '../access/policy.ts';
 import { MAX_MINOR } from '../http/versions.ts';
 import { type FieldWriter, meaning, sinceMark } from './fields.ts';
@@ -63,24 +64,13 @@ export function curlOf({ method }: Pick<OperationDoc, 'method'>, example: Exampl
   ].join(' \\\n');
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  201: 'Created',
-  202: 'Accepted',
-  204: 'No Content',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  409: 'Conflict',
-};
-
 function block(label: string, content: Html, kind?: string): Html {
   return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" aria-label="${label}"><code>${content}</code></pre></figure>`;
 }
 
 function answerOf({ status, headers, answer }: ExampleDoc): Html {
   const lines = [
-    `${status} ${REASONS[status] ?? ''}`.trim(),
+    `${status} ${STATUS_CODES[status] ?? ''}`.trim(),
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   const body =
