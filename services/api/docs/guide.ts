@@ -29,7 +29,7 @@ const STATUSES: ReadonlyArray<readonly [status: number, meaning: string, whatToD
 ];
 
 function code(text: string): Html {
-  return html`<figure><pre tabindex="0" aria-label="Example"><code>${text}</code></pre></figure>`;
+  return html`<figure><pre tabindex="0" role="group" aria-label="Example"><code>${text}</code></pre></figure>`;
 }
 
 /** What stands in the middle of the start page. */

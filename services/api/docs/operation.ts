@@ -65,7 +65,7 @@ export function curlOf({ method }: Pick<OperationDoc, 'method'>, example: Exampl
 }
 
 function block(label: string, content: Html, kind?: string): Html {
-  return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" aria-label="${label}"><code>${content}</code></pre></figure>`;
+  return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" role="group" aria-label="${label}"><code>${content}</code></pre></figure>`;
 }
 
 function answerOf({ status, headers, answer }: ExampleDoc): Html {
