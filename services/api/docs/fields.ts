@@ -8,9 +8,9 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Schemas that are one word. */
 const WORDS: Readonly<Record<string, string>> = {
   Bool: 'boolean',
-  Time: 'time',
-  Text: 'text',
-  Json: 'object',
+  Time: 'time or null',
+  Text: 'text or null',
+  Json: 'object or null',
   Links: 'links',
 };
 const TYPES: Readonly<Record<string, string>> = {
@@ -60,14 +60,12 @@ export function createFieldWriter({ schemas }: Model): FieldWriter {
 
   function limits(schema: Schema): string {
     const { minLength, maxLength, minimum, maximum, minItems, maxItems, pattern, format } = schema;
-    const range = (least: unknown, most: unknown, unit: string) =>
-      least === undefined && most === undefined
-        ? undefined
-        : least === undefined
-          ? `at most ${Number(most).toLocaleString('en')}${unit}`
-          : most === undefined
-            ? `at least ${Number(least).toLocaleString('en')}${unit}`
-            : `${Number(least).toLocaleString('en')} to ${Number(most).toLocaleString('en')}${unit}`;
+    const range = (least: unknown, most: unknown, unit: string): string | undefined => {
+      const [from, to] = [least, most].map((n) => (n === undefined ? undefined : Number(n).toLocaleString('en')));
+      if (from !== undefined && to !== undefined) return `${from} to ${to}${unit}`;
+      if (from !== undefined) return `at least ${from}${unit}`;
+      return to === undefined ? undefined : `at most ${to}${unit}`;
+    };
     const said = [
       range(minLength, maxLength, ' characters'),
       range(minimum, maximum, ''),
