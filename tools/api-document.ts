@@ -136,13 +136,18 @@ function addExample(spec: Tree, operation: Tree, name: string, example: Example)
   operation['x-examples'] = [...((operation['x-examples'] as unknown[] | undefined) ?? []), told];
 }
 
-/** Puts the examples into `spec`: bodies where OpenAPI has them, the rest of the exchange in `x-examples` of the operation. */
+/**
+ * Puts the examples into `spec`: bodies where OpenAPI has them, the rest of the exchange in `x-examples` of the operation. The examples
+ * are told in an order for people; `x-position` is the operation's in it, where the file named like the tag comes first.
+ */
 export function addExamples(spec: Tree, files: readonly ExampleFile[]): void {
-  const all = files.flatMap((file) => file.filled);
   for (const item of Object.values(tree(spec['paths'])).map(tree))
     for (const operation of METHODS.map((method) => item[method]).filter(isTree)) {
       const id = String(operation['operationId']);
-      const own = all.filter((example) => example.operation === id);
+      const slug = String((operation['tags'] as unknown[])[0]).replaceAll(' ', '-');
+      const told = files.toSorted((a, b) => Number(b.name === slug) - Number(a.name === slug)).flatMap((f) => f.filled);
+      operation['x-position'] = told.findIndex((example) => example.operation === id);
+      const own = told.filter((example) => example.operation === id);
       for (const [n, example] of own.entries()) addExample(spec, operation, nameOf(id, n), example);
     }
 }

@@ -1,6 +1,6 @@
 /** Rewrites the answers in api-spec/examples/ from a live service: `node tools/gen-api.ts --examples`. Says which changed. */
 import { readExamples } from '@bessemer/api-spec/testing';
-import { answersOf, withoutChance } from '../services/api/docs/testing/run.ts';
+import { answersOf, withoutChance } from '@bessemer/api/docs/testing';
 
 /** Plays every file. An answer that differs only in what chance drew stays as it is. */
 export async function rewriteExamples(): Promise<void> {

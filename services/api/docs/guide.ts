@@ -29,7 +29,7 @@ const STATUSES: ReadonlyArray<readonly [status: number, meaning: string, whatToD
 ];
 
 function code(text: string): Html {
-  return html`<figure><pre tabindex="0" aria-label="Example"><code>${text}</code></pre></figure>`;
+  return html`<figure><pre tabindex="0" role="group" aria-label="Example"><code>${text}</code></pre></figure>`;
 }
 
 /** What stands in the middle of the start page. */
@@ -59,10 +59,10 @@ ${code(`curl http://127.0.0.1:6385/v1/nodes -u admin:PASSWORD \\
 <p>A page has up to <code>limit</code> entries, 1,000 at most; <code>next</code> is the address of the one after, absent on the last. <code>sort_key</code> and <code>sort_dir</code> order, <code>fields</code> narrows each entry to what you need, <code>detail=true</code> shows all. See ${to('listNodes')}.</p>
 
 <h2 id="tags">No lost update</h2>
-<p>Every answer that shows one object has an <code>ETag</code>. Send it as <code>If-Match</code> with <code>PATCH</code>, <code>PUT</code> or <code>DELETE</code>, and the change is made only if nobody was faster, else 412. Send it as <code>If-None-Match</code> with <code>GET</code>, and what you have already comes as 304.</p>
+<p>Every answer that shows one object has an <code>ETag</code>. Send it as <code>If-Match</code> with <code>PATCH</code>, <code>PUT</code> or <code>DELETE</code>, and the change is made only if nobody was faster, else 412. Send it as <code>If-None-Match</code> with <code>GET</code>, and what you have already comes as 304. See ${to('patchNode')}.</p>
 
 <h2 id="idempotency">No double creation</h2>
-<p>Any <code>POST</code> takes <code>Idempotency-Key</code>, a text of your choice such as a UUID. When the answer was lost, send the same again: it is done once, and the first answer comes again for 24 hours, with <code>Idempotency-Replayed: true</code>.</p>
+<p>Any <code>POST</code> takes <code>Idempotency-Key</code>, a text of your choice such as a UUID. When the answer was lost, send the same again: it is done once, and the first answer comes again for 24 hours, with <code>Idempotency-Replayed: true</code>. See ${to('createChassis')}.</p>
 
 <h2 id="waiting">Waiting</h2>
 <p>Orders to machines are taken with 202 and worked on afterwards. With <code>Prefer: wait=300</code>, ${to('setProvisionState')} and ${to('setPowerState')} answer when it is done, well or not, or after so many seconds. To see everything as it happens, follow ${to('streamEvents')}, or have it sent to you: ${to('createWebhook')}. One order for many nodes is ${to('bulk')}.</p>
@@ -78,7 +78,7 @@ ${code(`curl http://127.0.0.1:6385/v1/nodes -u admin:PASSWORD \\
 </div>
 <ul class="cards">${sections.map(
     ({ name, slug, description, operations }) =>
-      html`<li><a href="${folder}${slug}"><strong>${name}</strong><span>${description} ${operations.length} operations.</span></a></li>`,
+      html`<li><a href="${folder}${slug}"><strong>${name}</strong><span>${description}</span><small>${operations.length} operations</small></a></li>`,
   )}</ul>
 <p class="prose">The whole as a document: <a href="${folder}openapi.json">openapi.json</a> (OpenAPI 3.1, with the examples in it).</p>`;
 }

@@ -39,9 +39,9 @@ function sectionHtml(model: Model, section: Section, place: Place): Html {
   const objects = new Map<string, Html>();
   for (let more = true; more; ) {
     more = false;
-    for (const name of [...fields.linked])
+    for (const [name, use] of [...fields.linked])
       if (!objects.has(name) && isApart(model.schemas[name] ?? {})) {
-        objects.set(name, fields.table({ $ref: `#/components/schemas/${name}` }, 'answer') ?? html``);
+        objects.set(name, fields.table({ $ref: `#/components/schemas/${name}` }, use) ?? html``);
         more = true;
       }
   }

@@ -69,19 +69,6 @@ export const list = (value: unknown): readonly unknown[] => (Array.isArray(value
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
-/** The collection of most operations first, then by depth: what is listed and made comes before what belongs to one of them. */
-function inOrder(operations: readonly OperationDoc[]): OperationDoc[] {
-  const collectionOf = ({ path }: OperationDoc) => path.split('/')[2] ?? '';
-  const sizes = new Map<string, number>();
-  for (const operation of operations) {
-    const collection = collectionOf(operation);
-    sizes.set(collection, (sizes.get(collection) ?? 0) + 1);
-  }
-  const main = [...sizes].toSorted((a, b) => b[1] - a[1])[0]?.[0];
-  const depth = (o: OperationDoc) => (collectionOf(o) === main ? 0 : 100) + o.path.split('/').length;
-  return operations.toSorted((a, b) => depth(a) - depth(b));
-}
-
 /** Reads the text of the published document. */
 export function readModel(json: string): Model {
   const document = object(JSON.parse(json));
@@ -162,6 +149,7 @@ export function readModel(json: string): Model {
     const item = object(value);
     return METHODS.filter((method) => isObject(item[method])).map((method) => ({
       tag: String(list(object(item[method])['tags'])[0]),
+      position: Number(object(item[method])['x-position']),
       operation: operationOf(path, item, method),
     }));
   });
@@ -176,7 +164,10 @@ export function readModel(json: string): Model {
           name,
           slug: name.replaceAll(' ', '-'),
           description: text(tag['description']) ?? '',
-          operations: inOrder(operations.filter((o) => o.tag === name).map((o) => o.operation)),
+          operations: operations
+            .filter((o) => o.tag === name)
+            .toSorted((a, b) => a.position - b.position)
+            .map((o) => o.operation),
         };
       }),
   };

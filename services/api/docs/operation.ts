@@ -1,4 +1,5 @@
 /** One operation of the API as HTML. */
+import { STATUS_CODES } from 'node:http';
 import { type PlainPolicy, POLICIES, type Policy, type Roles } from '../access/policy.ts';
 import { MAX_MINOR } from '../http/versions.ts';
 import { type FieldWriter, meaning, sinceMark } from './fields.ts';
@@ -63,24 +64,13 @@ export function curlOf({ method }: Pick<OperationDoc, 'method'>, example: Exampl
   ].join(' \\\n');
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  201: 'Created',
-  202: 'Accepted',
-  204: 'No Content',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  409: 'Conflict',
-};
-
 function block(label: string, content: Html, kind?: string): Html {
-  return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" aria-label="${label}"><code>${content}</code></pre></figure>`;
+  return html`<figure class="${kind ?? 'block'}"><figcaption>${label}</figcaption><pre tabindex="0" role="group" aria-label="${label}"><code>${content}</code></pre></figure>`;
 }
 
 function answerOf({ status, headers, answer }: ExampleDoc): Html {
   const lines = [
-    `${status} ${REASONS[status] ?? ''}`.trim(),
+    `${status} ${STATUS_CODES[status] ?? ''}`.trim(),
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   const body =
@@ -97,7 +87,11 @@ ${block('Answer', answerOf(example))}</div>`;
 
 /** The path with its parameters told apart. */
 export const pathHtml = (path: string): Html =>
-  new Html(escapeHtml(path).replaceAll(/\{(\w+)\}/g, '<span class="param">{$1}</span>'));
+  new Html(
+    escapeHtml(path)
+      .replaceAll(/\{(\w+)\}/g, '<span class="param">{$1}</span>')
+      .replaceAll(/(?<=\w)\/(?!span)/g, '/<wbr>'),
+  );
 
 export const verb = (method: string): Html => html`<span class="verb ${method.toLowerCase()}">${method}</span>`;
 
@@ -118,18 +112,18 @@ ${
   html`<h3>Parameters</h3>
 <table class="fields">${parameters.map(
     (p) =>
-      html`<tr><th scope="row"><code>${p.name}</code> <span class="where">${p.in}</span>${p.since > operation.since && sinceMark(p.since)}</th><td>${meaning(fields.type(p.schema), p.description)}</td></tr>`,
+      html`<tr><th scope="row"><code>${p.name}</code> <span class="where">${p.in}</span>${p.since > operation.since && sinceMark(p.since)}</th><td>${meaning(fields.type(p.schema, 'request'), p.description)}</td></tr>`,
   )}</table>`
 }
 ${
   body &&
   html`<h3>Body${!operation.isBodyRequired && html` <span class="where">optional</span>`}</h3>
-${fields.table(body, 'request') ?? html`<p>${fields.type(body)}</p>`}`
+${fields.table(body, 'request') ?? html`<p>${fields.type(body, 'request')}</p>`}`
 }
 <h3>Answers</h3>
 <table class="fields">${answers.map(
     (a) =>
-      html`<tr><th scope="row"><span class="status good">${a.status}</span></th><td>${a.description}${a.schema && html`: <span class="type">${fields.type(a.schema)}</span>${fields.table(a.schema, 'answer') && !('$ref' in a.schema) && fields.table(a.schema, 'answer')}`}</td></tr>`,
+      html`<tr><th scope="row"><span class="status good">${a.status}</span></th><td>${a.description}${a.schema && html`: <span class="type">${fields.type(a.schema, 'answer')}</span>${fields.table(a.schema, 'answer') && !('$ref' in a.schema) && fields.table(a.schema, 'answer')}`}</td></tr>`,
   )}<tr><th scope="row"><a href="${start}#errors">Errors</a></th><td>${refusals(operation).map((s, i) => html`${i > 0 && ' '}<a class="status bad" href="${start}#error-${s}">${s}</a>`)}</td></tr></table>
 </div>
 <div class="shown">

@@ -5,7 +5,7 @@ export interface Element {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-const VOID = new Set(['meta', 'link', 'input', 'br', 'hr', 'img']);
+const VOID = new Set(['meta', 'link', 'input', 'br', 'hr', 'img', 'wbr']);
 const TAG = /<(\/?)([a-z][a-z0-9]*)((?:\s+[a-z-]+(?:="[^"<>]*")?)*)\s*>/y;
 const ATTRIBUTE = /([a-z-]+)(?:="([^"]*)")?/g;
 const TEXT = /(?:[^<>&]|&(?:amp|lt|gt|quot|#39);)+/y;
