@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OpenstackClients, type Outcome, startOpenstackClients } from './openstack-clients.ts';
+import { type OpenstackClients, type Outcome, startOpenstackClients } from './openstack-clients/servant.ts';
 import { type ServiceProcess, startRole } from './service-process.ts';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';

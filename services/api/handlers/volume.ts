@@ -14,7 +14,7 @@ async function mustBeOff(tx: Repositories, nodeUuid: NodeId, action: string): Pr
   if (node && node.powerState !== 'power off')
     throw new ServiceError(
       'INVALID_STATE_REQUESTED',
-      `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.powerState}".`,
+      `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.powerState ?? 'None'}".`,
     );
 }
 
