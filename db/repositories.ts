@@ -204,7 +204,7 @@ export type RunPatch = Partial<
   >
 >;
 export interface RunRepository {
-  /** A second unfinished run of one node is INVALID_STATE. `fence` is the node's lease. */
+  /** A second unfinished run of one node is INVALID_STATE. `fence` is the node's lease. The node's oldest finished runs go. */
   create(
     run: Pick<
       Run,

@@ -60,6 +60,16 @@ const takeOver = statement((b) =>
     .where('fence', '<=', param('fence'))
     .update({ owner: param('owner'), fence: param('fence'), updated_at: b.now() }),
 );
+/** Finished runs of a node that are kept. Its last deployment stays whatever its age: it may be retried, and its timeline is shown. */
+const KEPT_PER_NODE = 100;
+const ofNode = (b: Builder) => b.knex('runs').where('node_uuid', param('nodeUuid'));
+const prune = statement((b) =>
+  ofNode(b)
+    .whereNotNull('finished_at')
+    .where('seq', '<=', ofNode(b).select('seq').orderBy('seq', 'desc').limit(1).offset(KEPT_PER_NODE))
+    .whereNotIn('seq', ofNode(b).whereIn('verb', ['deploy', 'rebuild']).select(b.knex.raw('coalesce(max(seq), 0)')))
+    .delete(),
+);
 const updates = statementFamily();
 
 const notFound = (id: string) => new ServiceError('RUN_NOT_FOUND', `Run ${id} could not be found.`);
@@ -98,6 +108,7 @@ export function createRunRepository(context: Context): RunRepository {
           { context: { node: nodeUuid, run: id } },
         );
       }
+      await sql.run(prune, { nodeUuid });
       return mustGet(id);
     },
     get: async (id) => one(await first(sql, get, { id })),

@@ -1,4 +1,4 @@
-import type { DriverDescription } from '@bessemer/core';
+import type { DriverDescription, Run, RunId } from '@bessemer/core';
 import { asNetworkId } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PortPatch } from '../repositories.ts';
@@ -158,6 +158,29 @@ export function describeOthers(make: MakeDb): void {
       expect(await db.write('test', (tx) => tx.runs.update(made.id, fence, done))).toMatchObject(done);
       expect(await db.read.runs.listOverdue(1e15, 5)).toEqual([]);
       expect(await db.read.runs.listUnfinished()).toEqual([]);
+    });
+
+    it('are kept for a while: the newest of each node, and its last deployment', async () => {
+      const { db } = t;
+      const { node, fence } = await leased();
+      const made: RunId[] = [];
+      const add = (verb: Run['verb']) =>
+        db.write('test', async (tx) => {
+          const { id } = await tx.runs.create({ ...newRun(node, fence), verb });
+          await tx.runs.update(id, fence, { state: 'done', finishedAt: 1 });
+          made.push(id);
+        });
+      const of = async (index: number) => (await db.read.runs.get(made[index]!))?.verb;
+      await add('deploy');
+      await add('deploy');
+      for (let i = 0; i < 100; i++) await add('power');
+      // A hundred, and the deployment before those.
+      expect(await Promise.all([0, 1, 2, 101].map(of))).toEqual([undefined, 'deploy', 'power', 'power']);
+      await add('power');
+      expect(await Promise.all([1, 2, 3].map(of))).toEqual(['deploy', undefined, 'power']);
+      const { node: other, fence: theirs } = await leased();
+      await db.write('test', (tx) => tx.runs.create(newRun(other, theirs)));
+      expect(await of(3)).toBe('power');
     });
 
     it('are one unfinished at a time per node', async () => {

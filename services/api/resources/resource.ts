@@ -147,6 +147,9 @@ function plainValue(field: Field<never>, value: Json): unknown {
   }
 }
 
+/** Undoes a transaction that would have overwritten what another one made. */
+class ChangedMeanwhile extends Error {}
+
 export function createResource<T extends { readonly uuid: string }, F extends object>(
   spec: ResourceSpec<T, F>,
 ): ResourceHandlers<T> {
@@ -289,14 +292,18 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
         const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
         const patch = await patchFrom(changed, request, services);
         await spec.check?.({ ...before, ...patch }, request, services);
-        const item = await services.db.write(`patch ${path}`, async (tx) => {
-          const now = await spec.repository(tx).find(before.uuid);
-          if (!now) throw spec.notFound(before.uuid);
-          if (!isDeepStrictEqual(now, before)) return undefined;
-          await spec.mayWrite?.(tx, { found: before, patch, touched });
-          return spec.repository(tx).update(before.uuid, patch);
-        });
-        if (item) return ok(full(item, request));
+        try {
+          const item = await services.db.write(`patch ${path}`, async (tx) => {
+            const now = await spec.repository(tx).find(before.uuid);
+            if (!now) throw spec.notFound(before.uuid);
+            if (!isDeepStrictEqual(now, before)) throw new ChangedMeanwhile();
+            await spec.mayWrite?.(tx, { found: before, patch, touched });
+            return spec.repository(tx).update(before.uuid, patch);
+          });
+          return ok(full(item, request));
+        } catch (error) {
+          if (!(error instanceof ChangedMeanwhile)) throw error;
+        }
       }
     },
     async remove(request, services) {
