@@ -1,4 +1,5 @@
 /** A plain resource as the API shows it: one table of fields, from which listing, showing, creating, patching and removing follow. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatTime, isUuid, type Json, type JsonObject, normalizeMac, ServiceError } from '@bessemer/core';
 import type { Page, Repositories, ResourcePatch, ResourceRepository } from '@bessemer/db';
 import { checkDocument } from '../http/operations.ts';
@@ -287,9 +288,15 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
       const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
       const patch = await patchFrom(changed, request, services);
       await spec.check?.({ ...before, ...patch }, request, services);
+      // What is set to the value that it has is no change: it is neither refused nor dated.
+      const isSame = (wire: string) => {
+        const key = byWire.get(wire)!.key as keyof ResourcePatch<T>;
+        return isDeepStrictEqual(patch[key], before[key as keyof T]);
+      };
+      const real = new Set([...touched].filter((wire) => !isSame(wire)));
       const item = await services.db.write(`patch ${path}`, async (tx) => {
-        await spec.mayWrite?.(tx, { found: before, patch, touched });
-        return spec.repository(tx).update(before.uuid, patch);
+        await spec.mayWrite?.(tx, { found: before, patch, touched: real });
+        return real.size === 0 ? before : spec.repository(tx).update(before.uuid, patch);
       });
       return ok(full(item, request));
     },
