@@ -2126,13 +2126,10 @@ export interface components {
             events: {
                 /** @enum {string} */
                 event: "network.bind_port" | "network.unbind_port" | "network.delete_port";
-                /** Format: uuid */
                 port_id: string;
                 mac_address: string;
                 status: string;
-                /** Format: uuid */
                 device_id?: string | null;
-                /** Format: uuid */
                 "binding:host_id"?: string | null;
                 "binding:vnic_type"?: string | null;
             }[];
@@ -2636,7 +2633,7 @@ export interface components {
             node_uuid: string;
             volume_type: string;
             volume_id: string;
-            boot_index: number | string;
+            boot_index: number;
             properties?: components["schemas"]["Json"];
             extra?: components["schemas"]["Json"];
         };

@@ -523,7 +523,7 @@ describe('behaviour', () => {
   it('1.58: an allocation names its node', async () => {
     const create = (version: number) =>
       api.request('POST', '/v1/allocations', { version, body: { node: things['child']! } });
-    expect((await both(58, create)).map((reply) => reply.status)).toEqual([406, 201]);
+    expect((await both(58, create)).map((reply) => reply.status)).toEqual([400, 201]);
   });
 
   it('1.64: network_type in local_link_connection', async () => {

@@ -252,19 +252,20 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'nested-filters',
-    why: 'Below a node Ironic also takes the filters of the list of all ports, for nothing; for Bessemer they are unknown there.',
+    why: 'Below a node or a chassis Ironic also takes the filters of the list of all, mostly for nothing; for Bessemer they are unknown there.',
     fits: (d) =>
-      /^\/v1\/nodes\/[^/]+\/ports\?(address|portgroup)=/.test(d.path) &&
+      /^\/v1\/(nodes\/[^/]+\/ports\?(address|portgroup)|chassis\/[^/]+\/nodes\?associated)=/.test(d.path) &&
       (d.at === 'status' ? faultOf(d.ours) : d.ours.slice(1))?.startsWith('Unexpected arguments: ') === true,
   },
   {
     id: 'nested-actions',
-    why: 'Ports are made, shown and removed at their own path. Below a node Ironic says of it that it is not permitted (newer ones: that the URL is malformed), Bessemer that there is nothing, or what may be done.',
+    why: 'Everything is made, shown and removed at its own path. Below a node or a chassis Ironic says of it that it is not permitted (newer ones: that the URL is malformed) or looks at the body first; Bessemer that there is nothing, or what may be done.',
     fits: (d) =>
       d.at === 'status' &&
-      /^\/v1\/nodes\/[^/]+\/ports(\/|$)/.test(d.path) &&
-      faultOf(d.ironic) === 'Operation not permitted.' &&
-      (statusOf(d.ours) === 405 || isNowhere(d.ours)),
+      /^\/v1\/(nodes\/[^/]+\/(ports|volume\/\w+)|chassis\/[^/]+\/nodes)(\/|$)/.test(d.path) &&
+      (faultOf(d.ironic) === 'Operation not permitted.'
+        ? statusOf(d.ours) === 405 || isNowhere(d.ours)
+        : d.method === 'POST' && statusOf(d.ours) === 405 && /^Schema error for /.test(faultOf(d.ironic) ?? '')),
   },
   {
     id: 'gate-of-parts',
@@ -275,6 +276,81 @@ export const EXPLAINED: readonly Explanation[] = [
       d.sent?.includes('"path":"/local_link_connection/') === true &&
       statusOf(d.ironic) === 400 &&
       faultOf(d.ours)?.startsWith('Request not acceptable. The field local_link_connection needs') === true,
+  },
+  {
+    id: 'driver-conflict',
+    why: 'Of fields together with detail Bessemer says first that a parameter is too new.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.path === '/v1/drivers?fields=name,hosts&detail=true' &&
+      faultOf(d.ironic)?.startsWith('Can not specify ?detail=True and fields') === true &&
+      faultOf(d.ours)?.startsWith('Request not acceptable. The parameter fields needs') === true,
+  },
+  {
+    id: 'empty-controllers',
+    why: 'Below a driver Ironic has a place for what is about RAID at which itself there is nothing.',
+    fits: (d) =>
+      d.at === 'status' &&
+      /^\/v1\/drivers\/fake-hardware\/raid(\/nosuch)?$/.test(d.path) &&
+      statusOf(d.ironic) === 405 &&
+      isNowhere(d.ours),
+  },
+  {
+    id: 'event-stream',
+    why: 'GET /v1/events is the stream of events, which Ironic does not have.',
+    fits: (d) =>
+      d.path === '/v1/events' &&
+      (d.at === 'header allow'
+        ? d.ironic === 'POST' && d.ours === 'GET, POST'
+        : d.at === 'status' && statusOf(d.ironic) === 404 && statusOf(d.ours) === 405 && (d.minor ?? 0) < 54),
+  },
+  {
+    id: 'absent-node',
+    why: 'Of the volumes of a node Ironic shows where they would be without looking whether there is such a node.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.path === '/v1/nodes/{nosuch}/volume' &&
+      statusOf(d.ironic) === 200 &&
+      faultOf(d.ours) === 'Node {nosuch} could not be found.',
+  },
+  {
+    id: 'priority-text',
+    why: 'A priority may be sent as text and is a number: Ironic repeats the text in the answer to the request, and shows the number ever after.',
+    fits: (d) => d.at === '/steps/*/priority' && d.method !== 'GET' && d.ironic === `"${d.ours}"`,
+  },
+  {
+    id: 'unknown-in-step',
+    why: 'A field that steps do not have is refused in a patch as it is at creation; Ironic drops it without a word.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.path.startsWith('/v1/deploy_templates/') &&
+      d.sent?.includes('"path":"/steps/0/nosuch"') === true &&
+      statusOf(d.ironic) === 200 &&
+      faultOf(d.ours)?.endsWith("Additional properties are not allowed ('nosuch' was unexpected)") === true,
+  },
+  {
+    id: 'sort-gate',
+    why: 'A field that came later cannot be sorted by before; Ironic forgets that for the owner of an allocation.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.path.startsWith('/v1/allocations?sort_key=owner') &&
+      (d.minor ?? 0) < 60 &&
+      statusOf(d.ironic) === 200 &&
+      statusOf(d.ours) === 406,
+  },
+  {
+    id: 'trait-list',
+    why: 'Which traits a node has, and which were asked for, Ironic shows as its program holds them.',
+    fits: (d) => {
+      const traits = /List of traits .*? does not match the requested traits [^;.]*/;
+      return (
+        /(faultstring|last_error)$/.test(d.at) &&
+        traits.test(d.ours) &&
+        d.ironic.includes('List of traits TraitList(') &&
+        d.ironic.replace(traits, '') === d.ours.replace(traits, '')
+      );
+    },
   },
   {
     id: 'internal-columns',
@@ -315,7 +391,7 @@ export const EXPLAINED: readonly Explanation[] = [
     id: 'fake-properties',
     why: 'The hardware type for tests can be told to be slow and to fail, and calls required only what it does not work without.',
     fits: (d) =>
-      d.path === '/v1/drivers/fake-hardware/properties' &&
+      /^\/v1\/drivers\/fake-hardware\/properties\/?$/.test(d.path) &&
       ((/^\/fake_\w+$/.test(d.at) && d.ironic === '(absent)') ||
         (/^\/B[12]$/.test(d.at) && d.ironic.replace('Required.', 'Optional.') === d.ours)),
   },

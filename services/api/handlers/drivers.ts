@@ -3,6 +3,7 @@ import { ServiceError } from '@bessemer/core';
 import { driversByName, readConductors } from '../conductors.ts';
 import { booleanParameter, fieldsOf, pageOf } from '../http/query.ts';
 import { type ApiRequest, type Handler, ok } from '../request.ts';
+import { LOGICAL_NAME } from '../resources/resource.ts';
 import { collection } from '../views/links.ts';
 import { conductorFieldTable, conductorView, driverView, isDriverField } from '../views/small.ts';
 
@@ -11,10 +12,11 @@ export const driverNotFound = (name: string) =>
 /** What is below a hardware type Ironic asks a conductor for: none has it. */
 export const driverUnknown = (name: string) => new ServiceError('NOT_FOUND', `The driver '${name}' is unknown.`);
 
-/** The names in `fields=`. @throws INVALID_PARAMETER for one that no hardware type has. */
-function driverFields(request: ApiRequest): readonly string[] | undefined {
+/** The names in `fields=`; in a list interfaces are no fields. @throws INVALID_PARAMETER for one that no hardware type has. */
+function driverFields(request: ApiRequest, isList: boolean): readonly string[] | undefined {
   const fields = request.query.get('fields')?.split(',');
-  const unknown = fields?.filter((name) => name !== '' && !isDriverField(name, request.minor)) ?? [];
+  const unknown =
+    fields?.filter((name) => name !== '' && !isDriverField(name, isList ? undefined : request.minor)) ?? [];
   if (unknown.length > 0)
     throw new ServiceError('INVALID_PARAMETER', `Field(s) "${unknown.join(', ').slice(0, 200)}" are not valid`);
   return fields;
@@ -22,7 +24,7 @@ function driverFields(request: ApiRequest): readonly string[] | undefined {
 
 export const listDrivers: Handler = async (request, services) => {
   const detail = booleanParameter(request.query, 'detail') ?? false;
-  const fields = driverFields(request);
+  const fields = driverFields(request, true);
   const type = request.query.get('type');
   if (type !== null && type !== 'classic' && type !== 'dynamic')
     throw new ServiceError('INVALID_PARAMETER', '"type" filter must be one of "classic" or "dynamic", if specified.');
@@ -36,9 +38,9 @@ export const listDrivers: Handler = async (request, services) => {
 
 export const getDriver: Handler = async (request, services) => {
   const name = request.params['driver']!;
-  const fields = driverFields(request);
   const found = driversByName(await readConductors(services)).get(name);
   if (!found) throw driverNotFound(name);
+  const fields = driverFields(request, false);
   return ok(
     driverView(found.driver, found.hosts, {
       base: request.base,
@@ -71,6 +73,10 @@ const CONDUCTOR_ORDER: Readonly<Record<string, (conductor: Listed) => string | n
   updated_at: (c) => c.expiresAt,
 };
 const compare = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0);
+function checkHost(what: string, host: string): void {
+  if (!LOGICAL_NAME.test(host))
+    throw new ServiceError('INVALID_PARAMETER', `Expected name for ${what}: ${host.slice(0, 60)}`);
+}
 const conductorNotFound = (host: string) =>
   new ServiceError('CONDUCTOR_NOT_FOUND', `Conductor ${host.slice(0, 255)} could not be found.`);
 
@@ -80,6 +86,7 @@ export const listConductors: Handler = async (request, services) => {
   const sortKeys = Object.keys(CONDUCTOR_ORDER);
   const page = pageOf(query, services.config.max_limit, sortKeys, ['alive', 'drivers']);
   const valueOf = CONDUCTOR_ORDER[page.sortKey ?? 'hostname']!;
+  if (page.marker !== undefined) checkHost('marker', page.marker);
   const all = [...(await readConductors(services))].sort(
     (a, b) => compare(valueOf(a), valueOf(b)) || compare(a.hostname, b.hostname),
   );
@@ -101,6 +108,7 @@ export const listConductors: Handler = async (request, services) => {
 
 export const getConductor: Handler = async (request, services) => {
   const host = request.params['conductor']!;
+  checkHost('hostname', host);
   const found = (await readConductors(services)).find((c) => c.hostname === host);
   if (!found) throw conductorNotFound(host);
   const fields = request.query.has('fields')

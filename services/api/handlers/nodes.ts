@@ -99,6 +99,8 @@ async function showFull(request: ApiRequest, services: ApiServices, node: Node):
 
 /** The chassis must exist. */
 async function chassisFilter(ident: string, services: ApiServices): Promise<string> {
+  if (!isUuid(ident))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for chassis_uuid: ${ident.slice(0, 60)}`);
   const chassis = await services.db.read.chassis.find(ident);
   if (!chassis) throw new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${ident} could not be found.`);
   return chassis.uuid;

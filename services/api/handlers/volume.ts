@@ -1,6 +1,7 @@
 /** Remote volumes: connectors (how the node logs in) and targets (what it boots from). */
 import {
   actionImpossible,
+  isUuid,
   type Json,
   type NodeId,
   ServiceError,
@@ -22,8 +23,11 @@ async function mustBeOff(tx: Repositories, nodeUuid: NodeId, action: string): Pr
 }
 
 const REFUSAL = "Can't fetch a subset of fields with 'detail' set";
-const validate = (wire: string, value: Json): void => {
-  if (wire === 'node_uuid') uuidOf(wire, value);
+const validate = (wire: string, value: Json, { operation }: ApiRequest): void => {
+  if (wire !== 'node_uuid') return;
+  if (operation.method === 'PATCH' && typeof value === 'string' && !isUuid(value))
+    throw new ServiceError('INVALID_PARAMETER', `Expected a UUID for node_uuid, but received ${value.slice(0, 60)}.`);
+  uuidOf(wire, value);
 };
 const nodeOf = (value: Json, request: ApiRequest, services: ApiServices) =>
   nodeNamedIn(value, request, services, request.operation.method === 'POST' ? noSuchInput : undefined);
@@ -42,7 +46,7 @@ const connectors = createResource<VolumeConnector, OfNodeFilter>({
     ...commonFields<VolumeConnector>(32),
     connectorField('connector_id', 32, 'text', 'connectorId'),
     connectorField('extra', 32, 'json', 'extra'),
-    connectorField('node_uuid', 32, 'text', 'nodeUuid'),
+    connectorField('node_uuid', 32, 'text', 'nodeUuid', { sortable: false }),
     connectorField('type', 32, 'text', 'type'),
   ],
   filterOf: nodeFilter,
@@ -69,17 +73,15 @@ const targets = createResource<VolumeTarget, OfNodeFilter>({
     ...commonFields<VolumeTarget>(32),
     targetField('boot_index', 32, 'number', 'bootIndex'),
     targetField('extra', 32, 'json', 'extra'),
-    targetField('node_uuid', 32, 'text', 'nodeUuid'),
+    targetField('node_uuid', 32, 'text', 'nodeUuid', { sortable: false }),
     targetField('properties', 32, 'json', 'properties', { show: (target) => maskSecrets(target.properties) }),
     targetField('volume_id', 32, 'text', 'volumeId'),
     targetField('volume_type', 32, 'text', 'volumeType'),
   ],
   filterOf: nodeFilter,
   validate,
-  async parse(wire, value, request, services) {
-    if (wire === 'node_uuid') return nodeOf(value, request, services);
-    return wire === 'boot_index' ? Number(value) : undefined;
-  },
+  parse: async (wire, value, request, services) =>
+    wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
   mayWrite: async (tx, { found }) => {
     if (found) await mustBeOff(tx, found.nodeUuid, 'volume target update');
   },

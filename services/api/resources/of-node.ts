@@ -32,12 +32,18 @@ export async function nodeNamedIn(
 
 const NAMES_SINCE = 6;
 
-/** The filter for the node of the path or of `?node=`. */
-export async function nodeFilter(request: ApiRequest, services: ApiServices): Promise<{ nodeUuid?: string }> {
-  const { params, query, minor } = request;
+/** What `?node=` holds. @throws INVALID_PARAMETER for what is neither UUID nor name. */
+export function nodeNameOf({ query }: ApiRequest): string | undefined {
   const named = textParameter(query, 'node');
   if (named !== undefined && !isUuid(named) && !LOGICAL_NAME.test(named))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID or name for node: ${named.slice(0, 60)}`);
+  return named;
+}
+
+/** The filter for the node of the path or of `?node=`. */
+export async function nodeFilter(request: ApiRequest, services: ApiServices): Promise<{ nodeUuid?: string }> {
+  const { params, query, minor } = request;
+  const named = nodeNameOf(request);
   if (named !== undefined && !isUuid(named))
     needsVersion('The name of a node in the parameter node', NAMES_SINCE, minor);
   const ident = params['node'] ?? textParameter(query, 'node_uuid') ?? named;

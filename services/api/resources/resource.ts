@@ -292,13 +292,19 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
         const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
         const patch = await patchFrom(changed, request, services);
         await spec.check?.({ ...before, ...patch }, request, services);
+        // What is set to the value that it has is no change: it is neither refused nor dated.
+        const isSame = (wire: string) => {
+          const key = byWire.get(wire)!.key as keyof ResourcePatch<T>;
+          return isDeepStrictEqual(patch[key], before[key as keyof T]);
+        };
+        const real = new Set([...touched].filter((wire) => !isSame(wire)));
         try {
           const item = await services.db.write(`patch ${path}`, async (tx) => {
             const now = await spec.repository(tx).find(before.uuid);
             if (!now) throw spec.notFound(before.uuid);
             if (!isDeepStrictEqual(now, before)) throw new ChangedMeanwhile();
-            await spec.mayWrite?.(tx, { found: before, patch, touched });
-            return spec.repository(tx).update(before.uuid, patch);
+            await spec.mayWrite?.(tx, { found: before, patch, touched: real });
+            return real.size === 0 ? before : spec.repository(tx).update(before.uuid, patch);
           });
           return ok(full(item, request));
         } catch (error) {

@@ -38,11 +38,12 @@ export const conductorView = (
 
 const KINDS_SINCE: Readonly<Record<string, number>> = { firmware: 86, bios: 40, rescue: 38, storage: 33 };
 
-/** Whether `fields=` may name it. */
-export const isDriverField = (name: string, minor: number): boolean =>
+/** Whether `fields=` may name it; without a microversion, beside its interfaces. */
+export const isDriverField = (name: string, minor: number | undefined): boolean =>
   ['name', 'hosts', 'links', 'properties', 'type'].includes(name) ||
   INTERFACE_KINDS.some(
     (kind) =>
+      minor !== undefined &&
       (KINDS_SINCE[kind] ?? 1) <= minor &&
       (name === `default_${kind}_interface` || name === `enabled_${kind}_interfaces`),
   );
