@@ -862,6 +862,29 @@ export interface paths {
         patch: operations["patchDriverVendorMethod"];
         trace?: never;
     };
+    "/v1/drivers/{driver}/vendor_passthru": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** Call the vendor method of a hardware type that the query names */
+        get: operations["getDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        put: operations["putDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        post: operations["postDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        delete: operations["deleteDriverVendorQuery"];
+        options?: never;
+        head?: never;
+        /** Call the vendor method of a hardware type that the query names */
+        patch: operations["patchDriverVendorQuery"];
+        trace?: never;
+    };
     "/v1/drivers/{driver}/raid/logical_disk_properties": {
         parameters: {
             query?: never;
@@ -4660,6 +4683,108 @@ export interface operations {
             path: {
                 driver: string;
                 method: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
             };
             cookie?: never;
         };

@@ -36,7 +36,8 @@ const FROM_THE_START = new Set(
   getChassis patchChassis deleteChassis listChassisNodes listDrivers getDriver getDriverProperties getConsole setConsole
   listVendorMethods getVendorMethod postVendorMethod putVendorMethod patchVendorMethod deleteVendorMethod getVendorQuery
   postVendorQuery putVendorQuery patchVendorQuery deleteVendorQuery listDriverVendorMethods getDriverVendorMethod
-  postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getNodeStates setPowerState
+  postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getDriverVendorQuery
+  postDriverVendorQuery putDriverVendorQuery patchDriverVendorQuery deleteDriverVendorQuery getNodeStates setPowerState
   setProvisionState setMaintenance clearMaintenance getBootDevice setBootDevice getSupportedBootDevices listNodes createNode
   listNodesDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
   listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
@@ -64,6 +65,11 @@ describe('operations', () => {
     putDriverVendorMethod: /No handler for method/,
     patchDriverVendorMethod: /No handler for method/,
     deleteDriverVendorMethod: /No handler for method/,
+    getDriverVendorQuery: /No handler for method/,
+    postDriverVendorQuery: /No handler for method/,
+    putDriverVendorQuery: /No handler for method/,
+    patchDriverVendorQuery: /No handler for method/,
+    deleteDriverVendorQuery: /No handler for method/,
   };
   it.each(OPERATIONS.map((o) => ({ id: o.operationId, since: o.since })))('$id came with 1.$since', async (row) => {
     const asked = operation(row.id);
