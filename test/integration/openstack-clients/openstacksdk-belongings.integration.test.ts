@@ -1,6 +1,6 @@
 /** Debian's python3-openstacksdk: what belongs to nodes, allocations, and every call over the life of a thing. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSdk } from './sdk.ts';
+import { createSdk, NOT_FOUND } from './sdk.ts';
 import { type ClientWorld, NOBODY, startClientWorld } from './world.ts';
 
 let world: ClientWorld;
@@ -76,6 +76,16 @@ describe('what belongs to nodes', () => {
       change: { extra: { a: 1 } },
       unknown: `Deploy template ${NOBODY} could not be found.`,
     },
+    {
+      one: 'runbook',
+      many: 'runbooks',
+      body: () => ({
+        name: 'CUSTOM_WIPE',
+        steps: [{ interface: 'raid', step: 'delete_configuration', args: {}, order: 1 }],
+      }),
+      change: { extra: { a: 1 } },
+      unknown: `Runbook ${NOBODY} could not be found.`,
+    },
   ];
   it.each(kinds)('$many are made, listed, shown, changed and removed', async (kind) => {
     const known = await world.clients.methods('sdk');
@@ -85,7 +95,8 @@ describe('what belongs to nodes', () => {
     const { node_uuid: _owner, ...body } = sent;
     const made = await create(kind.one, sent, kind.one);
     expect(made).toMatchObject(body);
-    if (kind.one !== 'chassis' && kind.one !== 'deploy_template') expect(made.node_id).toBe(id);
+    if (kind.one !== 'chassis' && kind.one !== 'deploy_template' && kind.one !== 'runbook')
+      expect(made.node_id).toBe(id);
     const filter = kind.filter?.() ?? {};
     expect(await sdk(kind.many, [], filter)).toMatchObject([{ id: made.id }]);
     expect(await sdk(kind.many, [], { ...filter, details: true })).toMatchObject([body]);
@@ -95,7 +106,7 @@ describe('what belongs to nodes', () => {
     expect(await sdk(`patch_${kind.one}`, [made.id, patch])).toMatchObject({ extra: { b: 2 } });
     expect(await sdk(`get_${kind.one}`, [made.id])).toMatchObject({ ...kind.change, extra: { b: 2 } });
     expect(await failureOf(`get_${kind.one}`, [NOBODY])).toMatchObject({
-      type: 'ResourceNotFound',
+      type: NOT_FOUND,
       message: expect.stringContaining(kind.unknown),
     });
     if (known.includes(`baremetal.find_${kind.one}`)) {
@@ -105,15 +116,16 @@ describe('what belongs to nodes', () => {
     await sdk(`delete_${kind.one}`, [made.id]);
     expect(await sdk(`delete_${kind.one}`, [made.id])).toBeNull();
     expect(await failureOf(`delete_${kind.one}`, [made.id], { ignore_missing: false })).toMatchObject({
-      type: 'ResourceNotFound',
+      type: NOT_FOUND,
     });
   });
 });
 
 describe('allocations', () => {
   it('find a node, are waited for, changed and given back', async () => {
-    const node = { driver: 'fake-hardware', name: 'spare', resource_class: 'silver', provision_state: 'available' };
-    const { id } = await create('node', node);
+    const node = { driver: 'fake-hardware', name: 'spare', provision_state: 'available' };
+    const { id } = await create('node', node, 'spare');
+    await sdk('update_node', ['@spare'], { resource_class: 'silver' });
     await sdk('set_node_power_state', ['spare', 'power off'], { wait: true, timeout: 60 });
     await create('allocation', { name: 'a1', resource_class: 'silver', candidate_nodes: [id] }, 'a1');
     expect(await sdk('wait_for_allocation', ['@a1'], { timeout: 60 })).toMatchObject({

@@ -86,7 +86,7 @@ it('the administrator of the first start is let in, a wrong password is not', as
     });
   expect(await as(password).create('node', { driver: 'fake-hardware', name: 'mine' })).toMatchObject({
     name: 'mine',
-    provision_state: 'available',
+    driver: 'fake-hardware',
   });
   const wrong = await as('guess').failureOf('create_node', [], { driver: 'fake-hardware' });
   expect(wrong.message).toMatch(/401|Unauthorized|password/);

@@ -1,7 +1,11 @@
 /** Calls of Debian's python3-openstacksdk. */
+import { expect } from 'vitest';
 import { type Caller, type ClientWorld, createCaller, type Failure } from './world.ts';
 
 type Named = Readonly<Record<string, unknown>>;
+
+/** The exception for what is not there, which has another name in later releases. */
+export const NOT_FOUND: unknown = expect.stringMatching(/^(Resource)?NotFound(Exception)?$/);
 
 export interface Sdk {
   /** Of the whole connection: `baremetal.get_node`, `get_machine`. */
