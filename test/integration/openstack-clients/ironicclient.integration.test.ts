@@ -176,6 +176,7 @@ it('at the newest makes every call it has', async () => {
 
   expect(await call('node.list', [], { detail: true })).toMatchObject([{ name: 'n1', chassis_uuid: CHASSIS }]);
   await call('node.validate', ['n1']);
+  expect(await call('node.get', ['n1'])).toMatchObject({ uuid: NODE });
   await call('node.set_maintenance', ['n1', 'true'], { maint_reason: 'fan' });
   await call('node.delete', ['n1']);
   await call('chassis.delete', [CHASSIS]);
@@ -192,8 +193,8 @@ describe('errors and versions', () => {
       driver: 'fake-hardware',
       uuid: NODE,
       name: 'n2',
-      owner: 'o',
     });
+    await withVersion('latest').call('node.update', [NODE, [{ op: 'add', path: '/owner', value: 'o' }]]);
     const failures: ReadonlyArray<readonly [call: string, args: unknown[], type: string, sentence: string]> = [
       ['node.get', ['nosuch'], 'NotFound', 'Node nosuch could not be found.'],
       ['node.set_provision_state', [NODE, 'active'], 'BadRequest', 'while it is in state "enroll"'],
