@@ -1,4 +1,4 @@
-import { asNodeId, asSessionId, type NodeId } from '@bessemer/core';
+import { asNodeId, asSessionId, type NodeId, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch } from '@bessemer/db';
 import { memoryDb } from '@bessemer/db/testing';
 import { silentLog } from '@bessemer/ports';
@@ -157,6 +157,25 @@ describe('an allocation', () => {
       nodeUuid: named,
       candidateNodes: [],
     });
+  });
+
+  it('is gone on with when the database was away meanwhile', async () => {
+    const fit = await node();
+    const uuid = random.uuid();
+    await db.write('test', (tx) => tx.allocations.create({ uuid, resourceClass: 'baremetal' }));
+    const away: Db = {
+      ...db,
+      write: (name, fn, options) =>
+        name === 'allocate'
+          ? Promise.reject(new ServiceError('TEMPORARY_FAILURE', 'The database cannot be reached at the moment.'))
+          : db.write(name, fn, options),
+    };
+    const failing = createAllocator({ db: away, clock, random, log: silentLog });
+    await expect(failing.allocate({ allocationUuid: uuid, nodeUuid: null }, { requestId: 'r' })).rejects.toThrow();
+    expect((await outcome(uuid)).state).toBe('allocating');
+    await clock.advance(31_000);
+    await allocator.sweep();
+    expect(await outcome(uuid)).toMatchObject({ state: 'active', node: fit });
   });
 
   it('gets no node that was given to another project meanwhile', async () => {

@@ -7,6 +7,7 @@ import type { Db, NodeRow, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import { sleep } from '@bessemer/ports';
 import type { RpcHandlers } from '@bessemer/rpc';
+import { isDatabaseAway } from './drivers/errors.ts';
 
 export interface AllocatorDeps {
   readonly db: Db;
@@ -155,7 +156,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
     try {
       await (nodeUuid === null ? match(allocation) : backfill(allocation, nodeUuid));
     } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
+      if (!(error instanceof ServiceError) || isDatabaseAway(error)) throw error;
       log.warn('an allocation failed', { allocation: allocation.uuid, error: error.publicMessage });
       await db.write('allocation failed', async (tx) => {
         const now = await tx.allocations.find(allocation.uuid);

@@ -14,7 +14,7 @@ import {
 import type { Db, NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import { createDriverTasks } from '../driver-task.ts';
-import { isTransientError } from '../drivers/errors.ts';
+import { isDatabaseAway, isTransientError } from '../drivers/errors.ts';
 import type { DocumentChange, DriverTask } from '../drivers/interfaces.ts';
 import type { DriverRegistry } from '../drivers/registry.ts';
 import type { LeaseReturns } from '../lease.ts';
@@ -169,7 +169,8 @@ export function createChildSteps({ db, log, session, drivers, leases }: ChildSte
       try {
         outcome = await one(child.uuid);
       } catch (error) {
-        if (!isServiceError(error) || error.code === 'STALE_FENCE' || isTransientError(error)) throw error;
+        if (!isServiceError(error) || error.code === 'STALE_FENCE' || isTransientError(error) || isDatabaseAway(error))
+          throw error;
         if (error.code === 'NODE_LOCKED')
           return { kind: 'retry', afterMs: LOCKED_PAUSE_MS, reason: error.publicMessage };
         outcome = { kind: 'failed', error: error.publicMessage };
