@@ -3,7 +3,6 @@ import { type Allocation, isUuid, type Json, type JsonObject, type Node, Service
 import type { AllocationFilter, Repositories } from '@bessemer/db';
 import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
-import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { nodeLocked, nodeNamedIn, nodeNameOf } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
