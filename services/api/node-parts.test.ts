@@ -161,7 +161,7 @@ describe('parts that a BMC switches', () => {
     expect([on.status, on.headers.get('location')]).toEqual([202, `${api.url}${AT}/states/console`]);
     expect(api.calls.at(-1)).toMatchObject({ method: 'setConsole', args: { nodeUuid: NODE, enabled: true } });
     const mode = await api.request('PUT', `${AT}/states/boot_mode`, { body: { target: 'bogus' } });
-    expect([mode.status, mode.fault]).toEqual([400, expect.stringContaining('Allowed boot modes are: uefi, bios')]);
+    expect([mode.status, mode.fault]).toEqual([400, expect.stringContaining('Allowed boot modes are: bios, uefi')]);
     await api.request('PUT', `${AT}/states/secure_boot`, { body: { target: 'on' } });
     expect(api.calls.at(-1)).toMatchObject({ method: 'changeSecureBoot', args: { isOn: true } });
     api.answer('listIndicators', { components: { system: { led: { readonly: false, states: ['off', 'on'] } } } });

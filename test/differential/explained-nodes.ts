@@ -29,7 +29,7 @@ function isVersionFirst(d: Difference): boolean {
   const [ironic, ours] = [faultOf(d.ironic) ?? '', faultOf(d.ours) ?? ''];
   if (statusOf(d.ours) === 406) {
     const name = /^Invalid (\w+): Unrecognized value /.exec(ironic)?.[1];
-    const field = /^Invalid query parameter \?(\w+)=\[/.exec(ironic)?.[1];
+    const field = /^Invalid query parameter \?(\w+)=(?:\[|True)/.exec(ironic)?.[1];
     return isGateOf(ours, `The parameter ${name ?? field}`);
   }
   return (
@@ -41,10 +41,9 @@ function isVersionFirst(d: Difference): boolean {
 
 /** A node whose steps Ironic has taken and then failed to clean or deploy with. */
 const ENDS_IN_FAILURE: Readonly<Record<string, RegExp>> = {
-  'unknown-step':
-    /^node does not support this (clean|deploy) step: |^Failed to validate deploy or power info .*does not support this deploy step/,
-  'wants-ramdisk': / requires booting a ramdisk$/,
-  'broken-drive': /^configdrive: configdrive is neither an object nor base64 text$/,
+  'unknown-step': /node does not support this (clean|deploy) step: /,
+  'wants-ramdisk': / requires booting a ramdisk/,
+  'broken-drive': /configdrive: configdrive is neither an object nor base64 text/,
 };
 
 export const EXPLAINED_OF_NODES: readonly Explanation[] = [
@@ -74,8 +73,11 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
   },
   {
     id: 'allowed-methods',
-    why: "Allow names what can be done at the path. Ironic's is that of its routing framework: it leaves out what is there, names what is not, and is missing from the answers of Bessemer that say which version the path needs.",
-    fits: (d) => d.at === 'header allow' && d.ironic !== '(absent)',
+    why: "Allow names what can be done at the path. Ironic's routing framework names GET where only PUT is possible, and the methods of a node for its traits as long as there are none.",
+    fits: (d) =>
+      d.at === 'header allow' &&
+      ((d.path.endsWith('/states/power') && d.ironic === 'GET' && d.ours === 'PUT') ||
+        (/^\/v1\/nodes\/[^/]+\/traits(\/|$)/.test(d.path) && (d.minor ?? 0) < 37 && d.ours === '(absent)')),
   },
   {
     id: 'root-methods',
@@ -115,12 +117,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
   {
     id: 'newer-patchable',
     why: 'The fields of a node that a patch may touch are listed for all versions, as Ironic does; some came after 1.82.',
-    fits: (d) => /^\/v1\/nodes\//.test(d.path) && hasMore(d, PATCHABLE_WORDS),
-  },
-  {
-    id: 'trailing-slash',
-    why: 'A slash at the end of a path means nothing, also after detail.',
-    fits: (d) => d.path === '/v1/nodes/detail/' && statuses(d, 404, 200),
+    fits: (d) => d.path.startsWith('/v1/nodes/') && hasMore(d, PATCHABLE_WORDS),
   },
   {
     id: 'percent-is-a-letter',
@@ -187,6 +184,28 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
       (isGateOf(faultOf(d.ours), 'The parameter fields') || /\bgetTraits needs API version 1\.37\b/.test(d.ours)),
   },
   {
+    id: 'post-to-traits',
+    why: 'Below 1.37 there are no traits, and Ironic takes what is before them in the path for the body of a new node; for Bessemer the method is not allowed there.',
+    fits: (d) =>
+      d.method === 'POST' &&
+      /^\/v1\/nodes\/\{n\}\/traits$/.test(d.path) &&
+      statuses(d, 400, 405) &&
+      faultOf(d.ironic) === "Schema error for node: '{n}' is not of type 'object'",
+  },
+  {
+    id: 'current-state',
+    why: 'Why a field cannot be changed is said with the state that the node is in, as newer Ironic does.',
+    fits: (d) =>
+      isFault(d) &&
+      d.ironic.includes(' updated unless it is in one of allowed (') &&
+      d.ours.startsWith(`${d.ironic.slice(0, -1)} Current state is '`),
+  },
+  {
+    id: 'drive-words',
+    why: "What is wrong with a config drive is said in a sentence; Ironic sends its validator's whole report.",
+    fits: (d) => isFault(d) && [d.ironic, d.ours].every((text) => text.startsWith('"Invalid configdrive format: ')),
+  },
+  {
     id: 'retired-or-not',
     why: 'A node is retired or it is not: removed by a patch, the field is false. Ironic stores null, and shows it.',
     fits: (d) => d.at === '/retired' && d.ironic === 'null' && d.ours === 'false',
@@ -245,7 +264,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
       const name = /^\/v1\/nodes\/\{([\w-]+)\}/.exec(d.path)?.[1] ?? '';
       const refusal = ENDS_IN_FAILURE[name];
       if (!refusal) return false;
-      if (d.at === 'status') return statuses(d, 202, 400) && refusal.test(faultOf(d.ours) ?? '');
+      if (d.at === 'status') return statuses(d, 202, 400) && refusal.test(d.ours);
       return d.method === 'REST';
     },
   },
@@ -259,7 +278,7 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     why: 'A deployed server is on: also fake hardware is switched on at the end. With Ironic it stays as it was.',
     fits: (d) =>
       ['deployment', 'rescue', 'life-cycle', 'patch-in-states', 'power'].includes(d.scenario) &&
-      d.at === '/power_state' &&
+      d.at.endsWith('/power_state') &&
       d.ironic === '"power off"' &&
       d.ours === '"power on"',
   },
@@ -287,9 +306,9 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     },
   },
   {
-    id: 'rescue-password',
-    why: 'The password of a rescue is kept where no view shows it; Ironic keeps it in instance_info and masks it.',
+    id: 'kept-apart',
+    why: 'The password of a rescue and the config drive of a deployment are kept with the work that they are for; Ironic keeps them in instance_info, and masks them.',
     fits: (d) =>
-      /^\/instance_info\/(hashed_)?rescue_password$/.test(d.at) && d.ironic === '"******"' && d.ours === '(absent)',
+      /^\/instance_info\/((hashed_)?rescue_password|configdrive)$/.test(d.at) && d.ironic === '"******"' && d.ours === '(absent)',
   },
 ];

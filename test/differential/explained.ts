@@ -365,7 +365,10 @@ export const EXPLAINED: readonly Explanation[] = [
     id: 'trailing-slash',
     why: 'A slash at the end of a path means nothing to Bessemer; Ironic takes it for a part of the path in some places.',
     fits: (d) =>
-      d.at === 'status' && d.path === '/v1/ports/detail/' && statusOf(d.ironic) === 404 && statusOf(d.ours) === 200,
+      d.at === 'status' &&
+      ['/v1/nodes/detail/', '/v1/ports/detail/'].includes(d.path) &&
+      statusOf(d.ironic) === 404 &&
+      statusOf(d.ours) === 200,
   },
   {
     id: 'unset-to-default',

@@ -558,7 +558,10 @@ describe('negotiation', () => {
 
   it('of a verb that came later is refused in words', async () => {
     const ran = await baremetal('--os-baremetal-api-version 1.9 node inject nmi n1'.split(' '));
-    expect([ran.code, ran.err]).toEqual([1, expect.stringContaining('Resource could not be found. (HTTP 404)')]);
+    expect([ran.code, ran.err]).toEqual([
+      1,
+      expect.stringMatching(/^Resource could not be found\. .* needs API version 1\.29 or newer\. \(HTTP 404\)/),
+    ]);
     expect(ran.err).not.toContain('Traceback');
   });
 });
@@ -655,7 +658,7 @@ describe('the library', () => {
     await send('POST', '/v1/inspection_rules', { actions: [action] });
     expect(await send('GET', '/v1/inspection_rules')).toMatchObject({ inspection_rules: [{ phase: 'main' }] });
     expect(await send('GET', `/v1/nodes/${NODE}/firmware`)).toEqual({ firmware: expect.any(Array) });
-    expect(await send('GET', `/v1/nodes/${NODE}/children`)).toEqual({ children: [] });
+    expect(await send('GET', `/v1/nodes/${NODE}/children`)).toMatchObject({ children: [] });
     expect(await send('GET', `/v1/nodes/${NODE}/inventory`)).toHaveProperty('inventory');
   });
 });

@@ -80,6 +80,18 @@ const onlyWith = (field: string, targets: string) =>
   invalid(`"${field}" is only valid when setting target provision state to ${targets}`);
 const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 
+/** What is wrong with the parts of a config drive, or undefined. */
+function driveProblem(drive: JsonObject): string | undefined {
+  for (const [name, part] of Object.entries(drive)) {
+    if (name === 'user_data') {
+      if (!['object', 'string'].includes(typeof part)) return `${name} must be an object, an array, a string or null`;
+    } else if (!['meta_data', 'network_data', 'vendor_data'].includes(name))
+      return `Additional properties are not allowed ('${name.slice(0, 60)}' was unexpected)`;
+    else if (!isJsonObject(part)) return `${name} must be an object`;
+  }
+  return undefined;
+}
+
 /** What of a config drive came later than config drives. These are 400 with Ironic, not 406. */
 function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: number): void {
   if (!value) return;
@@ -89,6 +101,8 @@ function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: n
   if (typeof value === 'string' && !value.includes('://') && !BASE64.test(value))
     throw invalid('Invalid configdrive format: it is neither a JSON, nor a URL, nor a base64 string');
   if (!isJsonObject(value)) return;
+  const problem = driveProblem(value);
+  if (problem !== undefined) throw invalid(`Invalid configdrive format: ${problem}`);
   if (minor < 56)
     throw invalid('Providing a JSON object for configdrive is only supported starting with API version 1.56');
   if (Object.hasOwn(value, 'vendor_data') && minor < 59)
@@ -97,9 +111,9 @@ function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: n
 
 function checkDisableRamdisk(value: Json | undefined, verb: ProvisionVerb, minor: number): void {
   if (value === undefined || value === null) return;
+  needsVersion('The field disable_ramdisk', 70, minor);
   if (verb !== 'clean' && verb !== 'service')
     throw invalid('disable_ramdisk is supported only with manual cleaning or servicing');
-  needsVersion('The field disable_ramdisk', 70, minor);
   if (verb === 'service') needsVersion('disable_ramdisk with service', 108, minor);
 }
 

@@ -2,6 +2,8 @@
 import {
   asNodeId,
   DELETE_ALLOWED_STATES,
+  INTERFACE_KINDS,
+  type InterfaceKind,
   isJsonObject,
   isProvisionState,
   isUuid,
@@ -32,7 +34,7 @@ import {
 } from '../request.ts';
 import { nextText } from '../views/links.ts';
 import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
-import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
+import { NODE_FIELD, NODE_FIELDS, NODE_NO_SORT_KEYS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, checkNewNetworkData, nodePatchFrom } from './node-input.ts';
 import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
@@ -152,9 +154,9 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
 async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
   const { query, minor } = request;
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
-  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
-  const sortKey = page.sortKey;
+  const sortKey = query.get('sort_key');
   if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
+  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
   const writer = createNodeWriter(fields, {
@@ -339,7 +341,13 @@ export const patchNode: Handler = async (request, services) => {
     }
     if (patch.chassisUuid === null && now.chassisUuid !== null)
       needsVersion('Taking a node out of its chassis', 25, request.minor);
-    const consequences = await patchConsequences(tx, now, patch as NodePatch, touched);
+    const defaults = driverOf(conductors, driver)?.defaults;
+    const used = (of: Node['interfaces'], kind: InterfaceKind) => of[kind] ?? defaults?.[kind];
+    const isKept = (kind: InterfaceKind) => used(interfaces as Node['interfaces'], kind) === used(now.interfaces, kind);
+    // What is set to what it is is no change.
+    const kept = new Set(INTERFACE_KINDS.filter(isKept).map((kind) => `${kind}_interface`));
+    const changes = new Set([...touched].filter((name) => !kept.has(name)));
+    const consequences = await patchConsequences(tx, now, patch as NodePatch, changes);
     const { interfaces: _ignored, ...rest } = patch;
     const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });
     if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)

@@ -5,6 +5,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import formatsModule from 'ajv-formats';
 import { checkArguments, refusalOf } from './arguments.ts';
 import { strictBoolean } from './query.ts';
+import { inPython } from './python.ts';
 import { needsVersion } from './versions.ts';
 
 export type Match =
@@ -199,6 +200,14 @@ export function checkQuery(operation: OperationSpec, query: URLSearchParams, min
       'INVALID_PARAMETER',
       `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60) || "''").join(', ')}`,
     );
+  for (const name of query.keys()) {
+    const values = query.getAll(name);
+    if (values.length > 1)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Expected string for ${name}: ${inPython(values.map((value) => value.slice(0, 60))).slice(0, 200)}`,
+      );
+  }
   for (const name of query.keys())
     if (!isListDetail(name, known)) needsVersion(`The parameter ${name}`, known.get(name)!.since, minor);
   // Ironic takes this one for a mistake rather than for something of a later version.

@@ -38,7 +38,7 @@ export function pageOf(
   const limitText = query.get('limit');
   let limit = maxLimit;
   if (limitText !== null) {
-    if (!/^-?\d+$/.test(limitText))
+    if (!/^\s*-?\d+\s*$/.test(limitText))
       throw new ServiceError('INVALID_PARAMETER', `Expected an integer for limit: ${limitText.slice(0, 40)}`);
     if (Number(limitText) <= 0) throw new ServiceError('INVALID_PARAMETER', 'Limit must be positive');
     limit = Math.min(maxLimit, Number(limitText));
@@ -49,7 +49,7 @@ export function pageOf(
       'INVALID_PARAMETER',
       `Invalid sort direction: ${sortDir.slice(0, 40)}. Acceptable values are 'asc' or 'desc'`,
     );
-  const sortKey = query.get('sort_key') ?? 'id';
+  const sortKey = query.get('sort_key') || 'id';
   if (sortKey !== 'id' && !sortKeys.includes(sortKey))
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -94,7 +94,7 @@ export function fieldsOf(
     ...new Set(
       asked
         .split(',')
-        .map((f) => f.trim())
+        .map((f) => f.trim().toLowerCase())
         .filter((f) => f !== ''),
     ),
   ];

@@ -378,7 +378,9 @@ describe('traits of a node', () => {
     expect([missing.status, missing.fault]).toEqual([404, `Node ${NODE} doesn't have a trait 'CUSTOM_NOSUCH'`]);
     expect((await api.request('DELETE', `${at}/CUSTOM_GOLD`)).status).toBe(204);
     const many = Array.from({ length: 51 }, (_, i) => `CUSTOM_T${i}`);
-    expect((await api.request('PUT', at, { body: { traits: many } })).fault).toContain('at most 50 traits');
+    expect((await api.request('PUT', at, { body: { traits: many } })).fault).toContain(
+      'exceed the maximum number of traits per node (51 vs. 50)',
+    );
     expect((await api.request('PUT', at, { body: { traits: many.slice(1) } })).status).toBe(204);
     expect((await api.request('DELETE', at)).status).toBe(204);
     expect((await api.request('GET', at)).json).toEqual({ traits: [] });

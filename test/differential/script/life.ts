@@ -30,6 +30,7 @@ async function move(s: Side, name: string, target: string, more: object = {}): P
 export async function lifeCycle(s: Side): Promise<void> {
   await s.node('n', { instance_info: { image_source: 'file:///x' }, properties: { cpus: 1 } });
   await refusals(s, 'n', ['manage']);
+  await s.prepare('PUT', `/v1/nodes/${s.id('n')}/states/power`, { target: 'power off' });
   await move(s, 'n', 'manage');
   await refusals(s, 'n', ['provide', 'inspect', 'clean', 'adopt']);
   await move(s, 'n', 'inspect');

@@ -1,5 +1,23 @@
 import type { Side } from '../side.ts';
 
+/** An ISO 9660 image with the label config-2 and no more than empty metadata, compressed. */
+const CONFIG_DRIVE =
+  'H4sIAAAAAAACA+3cSW/UVhwA8Oeg0ggkLgix9WBVOdADw0wQQVFPrsdJHGbske0gOKGIhqoLUImoly4Sly5fpx+g3wj1I7T2LAp7' +
+  'pBZRSH8/zYyf7bd5xtLf27wQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIAoHfb7gyiM8mLnVvxqdx8+uPflF5dXX7V+' +
+  'Ud/vz0xe02776t5heTlcmi26dPpg9Znu4+NwdjZ3Nix3k+Xw08kzJ45fDUuL8jH/qc2syOsyHyebWdwm4vW1tf6VrY063shHWX27' +
+  'brJxnFZZ0pRVfCn9JB6sr1+Ns97tcqfYHCajbLHw+uXVfn8t3u5NsqSqy+LKdq9Ot/JRu1duTvN0q7s81+N0WN3Im7jJkvFb39zV' +
+  '/uraYLA6GLS9udZ+hBcW9J/zYg477f+doMM74695/AcAAACOrmh6jb07/18O56apcpIVdZOkx8P5dn4pjJImqxvfFAAAALzP5/+h' +
+  'e74uCrNH7M6F6OD8v3U+LDn/BwAAgPfdr4f+x66efBj98Weoqg+ix5NbK9H9pMuX3D82K3fs+RqbjQvRqXklz07S7KPowizThUXu' +
+  'J/PJvcP6Eb2BDoQfps84hO46x0tbWV5c/Jhu7m/F+FQUHn679+DR/u7dr/9l2wDw7rh3SESM3kTgD28nun83fWIxdHctXtrK8fmt' +
+  'jHlsPxmFb3b39x7tP93s0qyGJYEdgKMd/18fM18S//9BiDz0KOONxP+fw8VZnouLwgchumvl1DhrkjvDpOlt1+Wng8VxwOko3N/b' +
+  '373z+e7+bu+rRw8fdN1YedyVerwyHxkhcjwAwFGSVU+iE80vbfzNJ3cG6+uDpNnK4qpMb8RVPuyGdSuarEq3kqJNT6qyKdNy1CVu' +
+  '5sOsjuudyaSsmnijrOJJWee3piO/xfOh3+psnBRNntaTUZbUWZyWRZOkTTzM6zSe7Hw2yuutrJoWridZmm/kadLkZRHX5U6VZr24' +
+  'rSF7KmPbZFvdRt4li7YT+Tipbsc3y9HOOIvb7qTtRnRDzXUVLtrKi3ZuPK225+cGgKnvfzzhSwAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA' +
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA4J33N9PB9MwAkAUA';
+
 /** Puts a provision target and compares the states that the node comes to rest in. */
 async function act(s: Side, name: string, body: unknown): Promise<void> {
   await s.send('PUT', `/v1/nodes/${s.id(name)}/states/provision`, body);
@@ -149,7 +167,7 @@ export async function deployment(s: Side): Promise<void> {
     { disable_ramdisk: true },
   ];
   for (const more of wrong) await act(s, 'n', { target: 'active', ...more });
-  await act(s, 'n', { target: 'active', clean_steps: [], deploy_steps: [], configdrive: 'aGVsbG8=' });
+  await act(s, 'n', { target: 'active', clean_steps: [], deploy_steps: [], configdrive: CONFIG_DRIVE });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
   for (const target of ['active', 'provide', 'manage', 'inspect', 'adopt', 'clean', 'abort', 'unrescue'])
     await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
@@ -159,7 +177,7 @@ export async function deployment(s: Side): Promise<void> {
   await s.send('DELETE', `/v1/nodes/${s.id('n')}`);
   await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: false }]);
   await act(s, 'n', { target: 'rebuild' });
-  await act(s, 'n', { target: 'rebuild', configdrive: 'aGVsbG8=' });
+  await act(s, 'n', { target: 'rebuild', configdrive: CONFIG_DRIVE });
   await act(s, 'n', { target: 'rebuild', configdrive: { meta_data: { a: 1 } } });
   await act(s, 'n', { target: 'deleted' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
