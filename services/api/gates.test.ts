@@ -101,6 +101,8 @@ describe('query parameters', () => {
   const REFUSED: Readonly<Record<string, RegExp>> = {
     reset_interfaces: /reset_interfaces parameter can only be used when/,
     'fields of listNodesDetail': /detail=True and fields/,
+    'shard of listNodePortgroups': /simultaneously is not supported/,
+    'shard of listPortgroupPorts': /^Operation not permitted\.$/,
     'conductor_groups of listNodePortgroups': /cannot be combined/,
   };
   const cases = OPERATIONS.flatMap((o) =>
@@ -212,7 +214,7 @@ const PORT: Gated = {
   create: 'createPort',
   patch: 'patchPort',
   schema: 'Port',
-  unsortable: ['internal_info', 'local_link_connection'],
+  unsortable: ['internal_info', 'local_link_connection', 'portgroup_uuid'],
   fields: {
     internal_info: [18],
     local_link_connection: [19, () => ({ port_id: 'e1', switch_id: '52:54:00:00:00:99' })],

@@ -11,7 +11,6 @@ import {
 import type { AllocationFilter, Repositories } from '@bessemer/db';
 import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
-import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { nodeNamedIn, nodeNameOf } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';

@@ -25,6 +25,16 @@ const portgroupNotFound = (ident: string) =>
   new ServiceError('PORTGROUP_NOT_FOUND', `Portgroup ${ident} could not be found.`);
 const splitList = (query: URLSearchParams, name: string) => textParameter(query, name)?.split(',');
 
+/** Ports are listed of a node, of a port group or of shards. @throws FORBIDDEN, as Ironic does. */
+function onlyOneOwner({ params, query }: ApiRequest): void {
+  const isOf = [
+    params['node'] !== undefined || query.has('node') || query.has('node_uuid'),
+    params['portgroup'] !== undefined || query.has('portgroup'),
+    query.has('shard'),
+  ];
+  if (isOf.filter(Boolean).length > 1) throw new ServiceError('FORBIDDEN', 'Operation not permitted.');
+}
+
 /** Shard and conductor group of the node, as both resources filter by them. */
 function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?: string[] } {
   const shards = splitList(request.query, 'shard');
@@ -35,12 +45,6 @@ function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?
       'INVALID_PARAMETER',
       'Filtering by conductor_groups cannot be combined with node_ident, portgroup_ident, or node address filters.',
     );
-  const isOf = {
-    node: Boolean(request.params['node']) || request.query.has('node') || request.query.has('node_uuid'),
-    portgroup: Boolean(request.params['portgroup']) || request.query.has('portgroup'),
-    shard: shards !== undefined,
-  };
-  if (Object.values(isOf).filter(Boolean).length > 1) throw new ServiceError('FORBIDDEN', 'Operation not permitted.');
   return { ...(shards ? { shards } : {}), ...(conductorGroups ? { conductorGroups } : {}) };
 }
 
@@ -72,6 +76,7 @@ const ports = createResource<Port, PortFilter>({
     portField('vendor', 100, 'text', 'vendor'),
   ],
   async filterOf(request, services) {
+    onlyOneOwner(request);
     const { query, params } = request;
     const address = textParameter(query, 'address');
     const group = params['portgroup'] ?? textParameter(query, 'portgroup');
@@ -219,7 +224,13 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     groupField('standalone_ports_supported', 23, 'boolean', 'standalonePortsSupported', { otherwise: true }),
   ],
   async filterOf(request, services) {
-    const address = textParameter(request.query, 'address');
+    const { query, params } = request;
+    const address = textParameter(query, 'address');
+    if (query.has('shard') && (params['node'] ?? query.get('node') ?? address))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        'Filtering by node, address, or shard simultaneously is not supported.',
+      );
     return {
       ...(await nodeFilter(request, services)),
       ...placeFilter(request),

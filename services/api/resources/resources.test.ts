@@ -259,10 +259,12 @@ describe('ports and port groups', () => {
     expect(uuidsOf((await api.request('GET', '/v1/ports?shard=s1,s2')).json, 'ports')).toEqual([port['uuid']]);
     expect(uuidsOf((await api.request('GET', '/v1/ports?shard=s2')).json, 'ports')).toEqual([]);
     expect(uuidsOf((await api.request('GET', '/v1/ports?conductor_groups=')).json, 'ports')).toEqual([port['uuid']]);
-    expect((await api.request('GET', `/v1/ports?shard=s1&node=${NODE}`)).status).toBe(400);
+    expect((await api.request('GET', `/v1/ports?shard=s1&node=${NODE}`)).status).toBe(403);
+    expect((await api.request('GET', `/v1/portgroups?shard=s1&node=${NODE}`)).status).toBe(400);
     const held = await api.request('DELETE', '/v1/portgroups/bond0');
     expect([held.status, held.fault]).toEqual([400, expect.stringContaining('contains ports')]);
-    expect((await patch('/v1/portgroups/bond0', 'node_uuid', OTHER)).status).toBe(409);
+    const moved = await patch('/v1/portgroups/bond0', 'node_uuid', OTHER);
+    expect([moved.status, moved.fault]).toEqual([400, expect.stringContaining('because there are ports associated')]);
   });
 
   it('know their fields by microversion', async () => {
@@ -300,7 +302,7 @@ describe('volumes', () => {
     const target = await make('/v1/volume/targets', {
       node_uuid: NODE,
       volume_type: 'iscsi',
-      boot_index: '1',
+      boot_index: 1,
       volume_id: 'v',
       properties: { target_iqn: 'iqn.x', auth_password: 'hunter2' },
     });
@@ -464,8 +466,11 @@ describe('allocations', () => {
       400,
       'Schema error for allocation: resource_class is too long: it may have 80 characters at most',
     ]);
-    expect(await refused({ node: NODE, traits: ['CUSTOM_A'] })).toEqual([400, expect.stringContaining('traits')]);
-    expect((await refused({ node: NODE }, 57))[0]).toBe(406);
+    expect(await refused({ node: 'bad name' })).toEqual([400, 'Expected a logical name or UUID but received bad name.']);
+    expect(await refused({ node: NODE }, 57)).toEqual([
+      400,
+      'Cannot set node when creating an allocation in this API version',
+    ]);
     expect((await refused({ resource_class: 'x', name: 'bad name' }))[0]).toBe(400);
     expect((await api.request('PATCH', '/v1/allocations/x', { version: 56, body: [] })).status).toBe(405);
   });

@@ -57,7 +57,7 @@ export async function mistakes(s: Side, path: string, ident: string): Promise<vo
   for (const body of BAD_PATCHES) await s.send('PATCH', `${path}/${ident}`, body);
   for (const query of BAD_QUERIES) await s.send('GET', `${path}${query}`);
   await s.send('GET', `${path}?marker=${s.id('nosuch')}`);
-  await s.send('GET', `${path}?limit=1&sort_key=uuid&sort_dir=desc&fields=extra`);
+  await s.send('GET', `${path}?limit=1&sort_key=id&sort_dir=desc&fields=extra`);
   await s.send('GET', `${path}?limit=1&marker=${ident}&fields=uuid`);
   await s.all([
     ['PATCH', path, []],
@@ -69,7 +69,7 @@ export async function mistakes(s: Side, path: string, ident: string): Promise<vo
     ['GET', `${path}/${ident}?nosuch=1`],
     ['GET', `${path}/${ident}?fields=`],
     ['GET', `${path}/detail?fields=uuid`],
-    ['GET', `${path}/detail?limit=1&sort_key=uuid`],
+    ['GET', `${path}/detail?limit=1&sort_key=created_at`],
     ['PATCH', `${path}/${s.id('nosuch')}`, add('/extra/x', 1)],
     ['PATCH', `${path}/${s.id('nosuch')}`, add('/nosuch', 1)],
     ['DELETE', `${path}/${ident}/nosuch`],
