@@ -19,7 +19,7 @@ import { QUEUE_TIMEOUT_MS, type Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { withoutArguments } from './step-arguments.ts';
 import { reserveNode } from './lease.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export interface WorkRequest {
   readonly nodeUuid: string;

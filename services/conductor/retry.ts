@@ -16,7 +16,7 @@ import type { AgentLinks } from './agent-links.ts';
 import { DEPLOYMENT_VERBS } from './flows/flows.ts';
 import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 /** @throws INVALID_STATE_REQUESTED unless the node is in `deploy failed` and its last deployment failed; NODE_LOCKED, NODE_NOT_FOUND. */
 export type RunRetry = (nodeUuid: string) => Promise<Accepted>;

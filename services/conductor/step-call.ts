@@ -11,7 +11,8 @@ import type { Session } from './session.ts';
 import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
 import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
 import { withArguments } from './step-arguments.ts';
-import { type Effects, Gone, idOf, type TaskWriter } from './task.ts';
+import { idOf } from './task.ts';
+import { type Effects, Gone, type TaskWriter } from './task-writer.ts';
 
 export interface StepCallOptions {
   readonly db: Db;
