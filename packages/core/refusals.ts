@@ -16,7 +16,7 @@ export const nodeLocked = ({ uuid, reservation }: Pick<Node, 'uuid' | 'reservati
 export const actionImpossible = (action: string, { uuid }: Named, state: string | null): ServiceError =>
   new ServiceError(
     'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${uuid}" while it is in state "${state}".`,
+    `The requested action "${action}" can not be performed on node "${uuid}" while it is in state "${state ?? 'None'}".`,
   );
 
 /** @param operation as in "the provisioning operation". */

@@ -133,6 +133,14 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
         wrong.push(
           `Resource class ${node.resourceClass} does not match the requested resource class ${allocation.resourceClass}`,
         );
+      if (!hasAll(node.traits, allocation.traits))
+        wrong.push(
+          `List of traits [${node.traits.join(', ')}] does not match the requested traits [${allocation.traits.join(', ')}]`,
+        );
+      if (allocation.candidateNodes.length > 0 && !allocation.candidateNodes.includes(node.uuid))
+        wrong.push(
+          `Candidate nodes must be empty or contain the target node, but got [${allocation.candidateNodes.join(', ')}]`,
+        );
       if (wrong.length > 0)
         throw failed(allocation, `Cannot backfill an allocation for node ${node.uuid}: ${wrong.join('; ')}`);
       if (node.allocationUuid !== null || (node.instanceUuid !== null && node.instanceUuid !== allocation.uuid))

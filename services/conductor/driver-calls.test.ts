@@ -26,7 +26,9 @@ describe('words with the hardware of a node', () => {
     await conductor.handlers.setConsole({ nodeUuid, enabled: false }, call);
     expect((await world.get(nodeUuid)).consoleEnabled).toBe(false);
     const bare = await world.node({ ...NONE });
-    await expect(conductor.handlers.getConsole({ nodeUuid: bare.uuid }, call)).rejects.toMatchObject({
+    expect(await conductor.handlers.getConsole({ nodeUuid: bare.uuid }, call)).toEqual({ console_info: null });
+    const started = conductor.handlers.setConsole({ nodeUuid: bare.uuid, enabled: true }, call);
+    await expect(started).rejects.toMatchObject({
       code: 'UNSUPPORTED_DRIVER_EXTENSION',
       publicMessage: 'Driver manual-management does not support console (disabled or not implemented).',
     });

@@ -250,13 +250,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     },
   };
 
-  function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean | null; reason?: string } {
+  function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean; reason?: string } {
     try {
       drivers.get(task.node, kind).validate(task);
       return { result: true };
     } catch (error) {
       if (!isServiceError(error)) throw error;
-      return { result: error.code === 'UNSUPPORTED_DRIVER_EXTENSION' ? null : false, reason: error.publicMessage };
+      return { result: false, reason: error.publicMessage };
     }
   }
 }

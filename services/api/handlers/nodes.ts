@@ -2,6 +2,8 @@
 import {
   asNodeId,
   DELETE_ALLOWED_STATES,
+  INTERFACE_KINDS,
+  type InterfaceKind,
   isJsonObject,
   isProvisionState,
   isUuid,
@@ -18,6 +20,7 @@ import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
+import { inPython } from '../http/python.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import {
@@ -33,10 +36,10 @@ import {
 } from '../request.ts';
 import { nextText } from '../views/links.ts';
 import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
-import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
+import { NODE_FIELD, NODE_FIELDS, NODE_NO_SORT_KEYS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
-import { checkInterfaces, nodePatchFrom } from './node-input.ts';
-import { patchConsequences } from './node-patch-rules.ts';
+import { checkInterfaces, checkNewNetworkData, nodePatchFrom } from './node-input.ts';
+import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
 
 /** There are few microversions. */
 function memoised<T>(make: (minor: number) => T): (minor: number) => T {
@@ -96,10 +99,15 @@ async function showFull(request: ApiRequest, services: ApiServices, node: Node):
 
 /** The chassis must exist. */
 async function chassisFilter(ident: string, services: ApiServices): Promise<string> {
+  if (!isUuid(ident))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for chassis_uuid: ${ident.slice(0, 60)}`);
   const chassis = await services.db.read.chassis.find(ident);
   if (!chassis) throw new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${ident} could not be found.`);
   return chassis.uuid;
 }
+
+/** What a node in maintenance may suffer from (ironic/common/faults.py). */
+const FAULTS = ['power failure', 'clean failure', 'rescue abort failure', 'service failure'];
 
 async function filterOf(request: ApiRequest, services: ApiServices): Promise<NodeFilter> {
   const { query } = request;
@@ -108,6 +116,17 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
   const state = text('provision_state');
   if (state !== undefined && !isProvisionState(state))
     throw new ServiceError('INVALID_PARAMETER', `Provision state "${state}" is not valid`);
+  const fault = text('fault');
+  if (fault !== undefined && !FAULTS.includes(fault))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Unrecognized fault "${fault.slice(0, 60)}" is specified, allowed faults are (${FAULTS.map(inPython).join(', ')})`,
+    );
+  for (const name of ['chassis_uuid', 'instance_uuid']) {
+    const uuid = text(name);
+    if (uuid !== undefined && !isUuid(uuid))
+      throw new ServiceError('INVALID_PARAMETER', `Expected UUID for ${name}: ${uuid.slice(0, 60)}`);
+  }
   const chassis = request.params['chassis'] ?? text('chassis_uuid');
   const parent = text('parent_node');
   const filter: { [K in keyof NodeFilter]: NodeFilter[K] | undefined } = {
@@ -118,7 +137,7 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
     provisionState: state,
     driver: text('driver'),
     resourceClass: text('resource_class'),
-    fault: text('fault'),
+    fault,
     conductorGroup: text('conductor_group'),
     owner: text('owner'),
     lessee: text('lessee'),
@@ -137,9 +156,9 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
 async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
   const { query, minor } = request;
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
-  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
-  const sortKey = page.sortKey;
+  const sortKey = query.get('sort_key');
   if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
+  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
   const writer = createNodeWriter(fields, {
@@ -161,6 +180,8 @@ export const listNodes: Handler = (request, services) => listReply(request, serv
 export const listNodesDetail: Handler = (request, services) => listReply(request, services, true, 'nodes/detail');
 export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
+export const listChassisNodesDetail: Handler = (request, services) =>
+  listReply(request, services, true, `chassis/${request.params['chassis']}/nodes/detail`);
 
 const KEPT_WRITERS = 100;
 /** Writers of full views, as long as the conductors are the same. */
@@ -191,6 +212,7 @@ export const getNode: Handler = async (request, services) => {
 
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
+  checkNewNetworkData(body['network_data']);
   for (const name of Object.keys(body))
     needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
@@ -201,7 +223,7 @@ export const createNode: Handler = async (request, services) => {
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
   if (!description || !conductorFor({ uuid, driver, conductorGroup: patch.conductorGroup ?? '' }, conductors))
-    throw noValidHost(driver, patch.conductorGroup ?? '');
+    throw noValidHost(driver, String(body['conductor_group'] ?? ''));
   checkInterfaces(patch.interfaces ?? {}, description);
   const node = await services.db.write('create node', async (tx) => {
     const made = await tx.nodes.create({
@@ -256,12 +278,13 @@ const PATCHABLE: readonly string[] = `automated_clean bios_interface boot_interf
 export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
-  const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  const bad = [...touched].find((name) => !PATCHABLE.includes(name));
-  if (bad !== undefined)
+  const rootOf = ({ path }: PatchOperation) => path.split('/')[1]!;
+  const touched = new Set(operations.map(rootOf));
+  const bad = operations.find((operation) => !PATCHABLE.includes(rootOf(operation)));
+  if (bad)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Cannot patch /${bad}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
+      `Cannot patch ${bad.path}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
     );
   // Ironic asks for the version of what is set, not of what is removed.
   for (const { op, path } of operations)
@@ -272,6 +295,7 @@ export const patchNode: Handler = async (request, services) => {
       'INVALID_PARAMETER',
       "The reset_interfaces parameter can only be used when changing the node's driver.",
     );
+  checkPatchValues(operations, request.params['node']!);
   const conductors = await readConductors(services);
 
   const node = await services.db.write('patch node', async (tx) => {
@@ -286,7 +310,13 @@ export const patchNode: Handler = async (request, services) => {
       );
     const before = patchable(now);
     const after = applyPatch(before, operations, request.minor);
-    const { maintenance: _maintenance, maintenance_reason: _reason, ...creatable } = after;
+    const {
+      maintenance: _maintenance,
+      maintenance_reason: _reason,
+      protected: _protected,
+      protected_reason: _why,
+      ...creatable
+    } = after;
     checkDocument(request.operation, creatable);
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
@@ -303,14 +333,25 @@ export const patchNode: Handler = async (request, services) => {
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
     const driver = patch.driver ?? now.driver;
+    const conductorGroup = patch.conductorGroup ?? now.conductorGroup;
+    // A change of the group or of the type is for a conductor of the new one to take.
+    const isMoved = driver !== now.driver || conductorGroup !== now.conductorGroup;
+    if (isMoved && !conductorFor({ uuid: now.uuid, driver, conductorGroup }, conductors))
+      throw noValidHost(driver, conductorGroup);
     if (touched.has('driver') || patch.interfaces) {
       const description = driverOf(conductors, driver);
-      if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
+      if (!description) throw noValidHost(driver, conductorGroup);
       checkInterfaces(interfaces, description);
     }
     if (patch.chassisUuid === null && now.chassisUuid !== null)
       needsVersion('Taking a node out of its chassis', 25, request.minor);
-    const consequences = await patchConsequences(tx, now, patch as NodePatch, touched);
+    const defaults = driverOf(conductors, driver)?.defaults;
+    const used = (of: Node['interfaces'], kind: InterfaceKind) => of[kind] ?? defaults?.[kind];
+    const isKept = (kind: InterfaceKind) => used(interfaces as Node['interfaces'], kind) === used(now.interfaces, kind);
+    // What is set to what it is is no change.
+    const kept = new Set(INTERFACE_KINDS.filter(isKept).map((kind) => `${kind}_interface`));
+    const changes = new Set([...touched].filter((name) => !kept.has(name)));
+    const consequences = await patchConsequences(tx, now, patch as NodePatch, changes);
     const { interfaces: _ignored, ...rest } = patch;
     const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });
     if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const SERVANT = fileURLToPath(new URL('openstack-clients.py', import.meta.url));
+const SERVANT = fileURLToPath(new URL('servant.py', import.meta.url));
 
 export interface Ran {
   readonly code: number;
@@ -30,8 +30,10 @@ export interface Outcome {
 export interface OpenstackClients {
   /** Runs `baremetal` with these arguments. */
   cli(argv: readonly string[]): Promise<Ran>;
-  /** The names of all commands of `baremetal`: `node list`, ... */
-  commands(): Promise<string[]>;
+  /** Of each command of `baremetal` (`node list`) the options, their names joined by `|`, with their choices. */
+  options(): Promise<Readonly<Record<string, Readonly<Record<string, readonly string[] | null>>>>>;
+  /** The paths of all calls that one of the two libraries offers. */
+  methods(client: 'library' | 'sdk'): Promise<readonly string[]>;
   /** A call of `ironicclient.client.get_client(1, **options)`. */
   library(options: Readonly<Record<string, unknown>>, call: Call): Promise<Outcome>;
   /** A call of `openstack.connect(**options)`. */
@@ -40,10 +42,20 @@ export interface OpenstackClients {
   stop(): Promise<void>;
 }
 
+/** The variables of such a process. With PYTHONPATH the tests may be run with other releases of the clients than Debian's. */
+export const environment = (home: string): NodeJS.ProcessEnv => ({
+  PATH: process.env['PATH'],
+  PYTHONPATH: process.env['PYTHONPATH'] ?? '',
+  HOME: home,
+  PYTHONWARNINGS: 'ignore',
+  LANG: 'C.UTF-8',
+  COLUMNS: '200',
+});
+
 /** Starts the process; it finds nothing of the account that runs the test. @param home a folder of the test's own. */
 export function startOpenstackClients(home: string): OpenstackClients {
   const child = spawn('/usr/bin/python3', [SERVANT], {
-    env: { PATH: process.env['PATH'], HOME: home, PYTHONWARNINGS: 'ignore', LANG: 'C.UTF-8', COLUMNS: '200' },
+    env: environment(home),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const ended = once(child, 'close');
@@ -67,7 +79,9 @@ export function startOpenstackClients(home: string): OpenstackClients {
   };
   return {
     cli: (argv) => ask({ cli: argv }),
-    commands: async () => (await ask<{ value: string[] }>({ commands: true })).value,
+    options: async () =>
+      (await ask<{ value: Awaited<ReturnType<OpenstackClients['options']>> }>({ options: true })).value,
+    methods: async (client) => (await ask<{ value: string[] }>({ methods: client })).value,
     library: (options, call) => ask({ library: options, ...call }),
     sdk: (options, call) => ask({ sdk: options, ...call }),
     async stop() {

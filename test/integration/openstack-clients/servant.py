@@ -3,7 +3,8 @@ Ironic's clients as a servant of the tests: one request as a JSON line in, one a
 their start takes seconds. Runs under the system's Python, which has Debian's python3-ironicclient and python3-openstacksdk.
 
 {"cli": [argument, ...]}                               -> {"code", "out", "err"} of the command `baremetal`
-{"commands": true}                                     -> {"value": names of all its commands}
+{"options": true}                                      -> {"value": of each of its commands, of each option its choices or null}
+{"methods": "library" or "sdk"}                        -> {"value": paths of all calls}
 {"library": {option: value}, "call", "args", "kwargs"} -> of ironicclient.client.get_client(1, **options)
 {"sdk": {option: value}, "call", "args", "kwargs"}     -> of openstack.connect(**options)
 
@@ -40,10 +41,40 @@ def cli(argv):
     return {"code": code or 0, "out": out.getvalue(), "err": err.getvalue()}
 
 
-def commands():
+def options():
+    """Hidden options and those that only format what is printed are left out. An option's names are joined by `|`."""
+    import argparse
     from importlib.metadata import entry_points
+    from types import SimpleNamespace
 
-    return sorted(e.name.removeprefix("baremetal_").replace("_", " ") for e in entry_points(group="openstack.baremetal.v1"))
+    app = SimpleNamespace(command_manager=SimpleNamespace(namespace=""), interactive_mode=False)
+    found = {}
+    for entry in entry_points(group="openstack.baremetal.v1"):
+        name = entry.name.removeprefix("baremetal_").replace("_", " ")
+        parser = entry.load()(app, None, cmd_name=name).get_parser(name)
+        actions = [one for group in parser._action_groups if "formatter" not in (group.title or "").lower() for one in group._group_actions]
+        found[name] = {
+            "|".join(action.option_strings): list(action.choices) if action.choices else None
+            for action in actions
+            if action.option_strings and action.dest != "help" and action.help != argparse.SUPPRESS
+        }
+    return found
+
+
+def methods(client):
+    if client == "library":
+        managers = vars(library({"auth_type": "none", "endpoint": "http://127.0.0.1:9"}))
+        return sorted(
+            f"{name}.{method}"
+            for name, manager in managers.items()
+            for method, of in inspect.getmembers(manager, inspect.ismethod)
+            if name != "http_client" and method[0] != "_"
+        )
+    from openstack.baremetal.v1 import _proxy
+    from openstack.cloud import _baremetal
+
+    public = lambda of: [name for name, value in vars(of).items() if inspect.isfunction(value) and name[0] != "_"]
+    return sorted(public(_baremetal.BaremetalCloudMixin) + [f"baremetal.{name}" for name in public(_proxy.Proxy)])
 
 
 def library(options):
@@ -107,8 +138,10 @@ def call(make, options, request):
 def answer(request):
     if "cli" in request:
         return cli(request["cli"])
-    if "commands" in request:
-        return {"value": commands()}
+    if "options" in request:
+        return {"value": options()}
+    if "methods" in request:
+        return {"value": methods(request["methods"])}
     if "library" in request:
         return call(library, request["library"], request)
     return call(sdk, request["sdk"], request)
