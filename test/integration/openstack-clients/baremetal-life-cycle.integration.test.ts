@@ -81,16 +81,21 @@ it('runbooks and service steps of later releases are run', async () => {
   await baremetal.runKnown([
     row('node add trait n1 CUSTOM_WIPE'),
     row(`runbook create --name CUSTOM_WIPE --steps ${steps}`),
+    row('runbook trait add CUSTOM_WIPE CUSTOM_WIPE'),
     row('node manage --wait 60 n1'),
     row('node clean --wait 60 n1 --runbook CUSTOM_WIPE'),
-    row('node clean --wait 60 n1 --disable-ramdisk --clean-steps [{"interface":"raid","step":"delete_configuration"}]'),
+    row(
+      'node clean n1 --disable-ramdisk --clean-steps [{"interface":"raid","step":"delete_configuration"}]',
+      refused(400, 'requires booting a ramdisk'),
+    ),
     row('node clean n1 --runbook CUSTOM_NOSUCH', refused(404, 'CUSTOM_NOSUCH')),
     row('node provide --wait 60 n1'),
     row('node deploy --wait 60 n1'),
     row('node service --wait 60 n1 --service-steps [{"interface":"raid","step":"delete_configuration"}]'),
     row('node service --wait 60 n1 --runbook CUSTOM_WIPE'),
     row(
-      'node service --wait 60 n1 --disable-ramdisk --service-steps [{"interface":"raid","step":"delete_configuration"}]',
+      'node service n1 --disable-ramdisk --service-steps [{"interface":"raid","step":"delete_configuration"}]',
+      refused(400, 'requires booting a ramdisk'),
     ),
     inState('active'),
     row('node unhold n1', notWhile('unhold', 'active')),
