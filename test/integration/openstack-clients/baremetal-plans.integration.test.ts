@@ -132,7 +132,10 @@ it('runbooks of later releases are made, listed, changed, shown and deleted', as
     row(`inspection rule list --marker ${RULE} --fields uuid`, [{}]),
     row(`inspection rule set ${RULE} --description found --phase main --conditions [] --actions ${actions}`),
     row(`inspection rule set ${RULE} --priority 6`),
-    row(`inspection rule unset ${RULE} --description --priority --phase --condition 0 --action 0`),
+    row(`inspection rule unset ${RULE} --description --priority --phase`),
+    // Nor is there a field of these names.
+    row(`inspection rule unset ${RULE} --condition 0`, refused(400, 'Cannot patch /condition')),
+    row(`inspection rule unset ${RULE} --action 0`, refused(400, 'Cannot patch /action')),
     row(`inspection rule show ${RULE}`, { uuid: RULE }),
     row(`inspection rule show ${NOBODY}`, refused(404, NOBODY)),
   ]);
