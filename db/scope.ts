@@ -310,7 +310,7 @@ function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string):
     ...runs,
     get: async (id) => see(await runs.get(id)),
     current: async (nodeUuid) => see(await runs.current(nodeUuid)),
-    latest: async (nodeUuid, verb) => see(await runs.latest(nodeUuid, verb)),
+    latest: async (nodeUuid, verbs) => see(await runs.latest(nodeUuid, verbs)),
   };
 }
 

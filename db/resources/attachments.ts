@@ -126,7 +126,7 @@ export const createVolumeConnectorRepository = tableRepository<VolumeConnector, 
       message: (v) =>
         v['type'] === undefined || v['connector_id'] === undefined
           ? 'Another volume connector of this type with this connector ID already exists.'
-          : `A volume connector with type '${v['type']}' and connector ID '${v['connector_id']}' already exists.`,
+          : `A volume connector with type ${v['type']} and connector ID ${v['connector_id']} already exists.`,
     },
   ],
   defaults: { extra: {} },

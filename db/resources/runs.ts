@@ -30,11 +30,8 @@ const insert = statement((b) =>
 const get = statement((b) => runs(b).where('id', param('id')));
 const current = statement((b) => unfinished(b).where('node_uuid', param('nodeUuid')));
 const latest = statement((b) => runs(b).where('node_uuid', param('nodeUuid')).orderBy('seq', 'desc').limit(1));
-const latestOfVerb = statement((b) =>
-  runs(b)
-    .where({ node_uuid: param('nodeUuid'), verb: param('verb') })
-    .orderBy('seq', 'desc')
-    .limit(1),
+const latestOfVerbs = statement((b) =>
+  runs(b).where('node_uuid', param('nodeUuid')).where(b.inList('verb', 'verbs')).orderBy('seq', 'desc').limit(1),
 );
 const listUnfinished = statement((b) => unfinished(b).orderBy('seq'));
 const listOwned = statement((b) => unfinished(b).where('owner', param('owner')).orderBy('seq'));
@@ -62,6 +59,16 @@ const takeOver = statement((b) =>
     .where('id', param('id'))
     .where('fence', '<=', param('fence'))
     .update({ owner: param('owner'), fence: param('fence'), updated_at: b.now() }),
+);
+/** Finished runs of a node that are kept. Its last deployment stays whatever its age: it may be retried, and its timeline is shown. */
+const KEPT_PER_NODE = 100;
+const ofNode = (b: Builder) => b.knex('runs').where('node_uuid', param('nodeUuid'));
+const prune = statement((b) =>
+  ofNode(b)
+    .whereNotNull('finished_at')
+    .where('seq', '<=', ofNode(b).select('seq').orderBy('seq', 'desc').limit(1).offset(KEPT_PER_NODE))
+    .whereNotIn('seq', ofNode(b).whereIn('verb', ['deploy', 'rebuild']).select(b.knex.raw('coalesce(max(seq), 0)')))
+    .delete(),
 );
 const updates = statementFamily();
 
@@ -101,12 +108,17 @@ export function createRunRepository(context: Context): RunRepository {
           { context: { node: nodeUuid, run: id } },
         );
       }
+      await sql.run(prune, { nodeUuid });
       return mustGet(id);
     },
     get: async (id) => one(await first(sql, get, { id })),
     current: async (nodeUuid) => one(await first(sql, current, { nodeUuid })),
-    latest: async (nodeUuid, verb) =>
-      one(await (verb === undefined ? first(sql, latest, { nodeUuid }) : first(sql, latestOfVerb, { nodeUuid, verb }))),
+    latest: async (nodeUuid, verbs) =>
+      one(
+        await (verbs === undefined
+          ? first(sql, latest, { nodeUuid })
+          : first(sql, latestOfVerbs, { nodeUuid, verbs: JSON.stringify(verbs) })),
+      ),
     listUnfinished: async (owner) =>
       (await (owner === undefined ? sql.all(listUnfinished) : sql.all(listOwned, { owner }))).map(toRun),
     listRunningIds: async (owner) =>

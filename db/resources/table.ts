@@ -133,7 +133,8 @@ export function tableRepository<T extends { readonly uuid: string }, F extends o
       isForeignKeyViolation(error) && spec.missingReference ? spec.missingReference(values) : error;
 
     const find = async (ident: string): Promise<T | undefined> => {
-      for (const { column, parse } of [...idents, ...(spec.idents ?? [])]) {
+      // A name that looks like a UUID is not looked for: it would stand for an item that is gone.
+      for (const { column, parse } of isUuid(ident) ? idents : (spec.idents ?? [])) {
         const value = parse ? parse(ident) : ident;
         const row = value === undefined ? undefined : await first(sql, selectBy([column]), { [column]: value });
         if (row) return toItem(row);

@@ -12,6 +12,7 @@ export * from './inspection-rules.ts';
 export * from './json.ts';
 export * from './plans.ts';
 export * from './provision-states.ts';
+export * from './refusals.ts';
 export * from './resources.ts';
 export * from './runs.ts';
 export * from './time.ts';

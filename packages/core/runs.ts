@@ -119,10 +119,3 @@ export const INTERFACE_RANK: Readonly<Record<InterfaceKind, number>> = {
   rescue: 0,
   storage: 0,
 };
-
-/** Steps in the order in which they run: by priority, then by the rank of their interface; priority 0 is left out. */
-export function orderSteps(steps: readonly Step[]): Step[] {
-  return steps
-    .filter((s) => s.priority > 0)
-    .sort((a, b) => b.priority - a.priority || INTERFACE_RANK[b.interface] - INTERFACE_RANK[a.interface]);
-}

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type Identity, isServiceError, type Json, ServiceError } from '@bessemer/core';
+import { snapshotDb } from '@bessemer/db';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -9,9 +10,10 @@ import type { Authenticator } from './access/authenticator.ts';
 import { authorize, createViews } from './access/gate.ts';
 import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
+import { createDocs } from './docs/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
-import { routeError, tooOld } from './http/gates.ts';
+import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -75,7 +77,8 @@ const STOP_PATIENCE_MS = 2_000;
 const LOOK_MS = 30_000;
 
 /** Builds the API. It starts nothing by itself. */
-export function createApi(options: ApiOptions): Api {
+export function createApi(given: ApiOptions): Api {
+  const options: ApiOptions = { ...given, db: snapshotDb(given.db) };
   const { log, random, clock } = options;
   const metrics = new Registry();
   const seconds = new Histogram({
@@ -102,6 +105,7 @@ export function createApi(options: ApiOptions): Api {
   const stopping = new AbortController();
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
+  const docs = createDocs();
 
   /** Aborted when the client goes away, what it logged in with holds no more, or the service stops. */
   function signalOf(
@@ -133,6 +137,7 @@ export function createApi(options: ApiOptions): Api {
   async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
     if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
       throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
+    if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
     // Paths without /v1 mean version 1, as Ironic routes them.
     const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
@@ -155,15 +160,23 @@ export function createApi(options: ApiOptions): Api {
     }
   }
 
+  async function readDocs(ctx: Exchange): Promise<Reply> {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw routeError('METHOD_NOT_ALLOWED', `${ctx.method} is not possible here; allowed: GET, HEAD.`);
+    }
+    const reply = await docs.read(ctx.path, ctx.get('If-None-Match') || undefined);
+    if (!reply) throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    return reply;
+  }
+
   async function answerAt(ctx: Exchange, path: string, { minor, requestId, readBody }: Asking): Promise<Answer> {
     const match = matchOperation(ctx.method, path);
     if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
-      ctx.set('Allow', match.allowed.join(', '));
-      throw routeError(
-        'METHOD_NOT_ALLOWED',
-        `${ctx.method} is not possible here; allowed: ${match.allowed.join(', ')}.`,
-      );
+      const { error, allowed } = wrongMethod(ctx.method, match, minor);
+      if (allowed) ctx.set('Allow', allowed);
+      throw error;
     }
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
@@ -176,6 +189,7 @@ export function createApi(options: ApiOptions): Api {
         address,
       });
     const identity = operation.isPublic ? NOBODY : await logIn();
+    checkNodeIdent(params['node']);
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);
@@ -183,7 +197,8 @@ export function createApi(options: ApiOptions): Api {
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
-    const body = operation.bodySchema ? await readBody() : undefined;
+    const sent = operation.bodySchema ? await readBody() : undefined;
+    const body = sent === undefined && operation.bodyRequired ? {} : sent;
     checkBody(operation, body);
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
     const scoped: ApiServices = db === options.db ? options : { ...options, db };

@@ -1,6 +1,6 @@
 /** Every microversion gate on both sides of its boundary. What the specification says is generated; the rest stands in tables. */
 import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
-import { asNodeId, INTERFACE_KINDS, type Json, type JsonObject } from '@bessemer/core';
+import { asNodeId, INTERFACE_KINDS, type Json, type JsonObject, type ProvisionEvent } from '@bessemer/core';
 import { seededRandom } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { tooOld } from './http/gates.ts';
@@ -33,13 +33,13 @@ const outcome = ({ status, fault }: TestReply) => ({ status, fault });
 /** Operations that 1.1 has; each other one has x-since and so two generated cases. A new one is put here on purpose or not at all. */
 const FROM_THE_START = new Set(
   `getTimeline getWhy configureNode retryRun streamEvents listUnknownMachines bulk listChassis createChassis listChassisDetail
-  getChassis patchChassis deleteChassis listChassisNodes listDrivers getDriver getDriverProperties getConsole setConsole
+  getChassis patchChassis deleteChassis listChassisNodes listChassisNodesDetail listDrivers getDriver getDriverProperties getConsole setConsole
   listVendorMethods getVendorMethod postVendorMethod putVendorMethod patchVendorMethod deleteVendorMethod getVendorQuery
   postVendorQuery putVendorQuery patchVendorQuery deleteVendorQuery listDriverVendorMethods getDriverVendorMethod
   postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getDriverVendorQuery
   postDriverVendorQuery putDriverVendorQuery patchDriverVendorQuery deleteDriverVendorQuery getNodeStates setPowerState
   setProvisionState setMaintenance clearMaintenance getBootDevice setBootDevice getSupportedBootDevices listNodes createNode
-  listNodesDetail validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
+  listNodesDetail listNodePortsDetail listIndicators getIndicator setIndicator validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
   listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
   listWebhooks createWebhook getWebhook patchWebhook deleteWebhook getWebhookDelivery listDeadLetters deleteDeadLetters
   deleteDeadLetter redeliverDeadLetters getDocs getOpenapi continueInspection`.split(/\s+/),
@@ -92,6 +92,7 @@ describe('query parameters', () => {
     parent_node: (t) => t['node']!,
     fields: () => 'uuid',
     provision_state: () => 'active',
+    fault: () => 'clean failure',
     conductor: () => 'c1',
     type: () => 'dynamic',
     address: () => '52:54:00:00:00:01',
@@ -100,8 +101,8 @@ describe('query parameters', () => {
   const REFUSED: Readonly<Record<string, RegExp>> = {
     reset_interfaces: /reset_interfaces parameter can only be used when/,
     'fields of listNodesDetail': /detail=True and fields/,
-    'fields of listPortsDetail': /detail=True and fields/,
-    'fields of listChassisDetail': /detail=True and fields/,
+    'shard of listNodePortgroups': /simultaneously is not supported/,
+    'shard of listPortgroupPorts': /^Operation not permitted\.$/,
     'conductor_groups of listNodePortgroups': /cannot be combined/,
   };
   const cases = OPERATIONS.flatMap((o) =>
@@ -122,14 +123,22 @@ describe('query parameters', () => {
             ? 'component'
             : (VALUES[parameter]?.(things) ?? 'true');
     const before = await ask(asked, since - 1, { [parameter]: value });
-    expect(before.status).toBe(406);
-    expect(before.fault).toContain(`The parameter ${parameter} needs API version 1.${since} or newer`);
+    // Of `detail` instead of a path that ends so, Ironic says that it is a mistake.
+    if (parameter === 'detail' && since === 43)
+      expect(outcome(before)).toEqual({ status: 400, fault: 'Invalid query parameter ?detail=True received.' });
+    else {
+      expect(before.status).toBe(406);
+      expect(before.fault).toContain(`The parameter ${parameter} needs API version 1.${since} or newer`);
+    }
     const at = await ask(asked, since, { [parameter]: value });
     const refusal = REFUSED[`${parameter} of ${id}`] ?? REFUSED[parameter];
     if (refusal) expect(at.fault).toMatch(refusal);
     else expect([at.status, at.fault]).toEqual([200, undefined]);
   });
 });
+
+/** Only a node that is in use can be protected. */
+const NOT_CREATED = new Set(['protected', 'protected_reason']);
 
 /** A resource whose fields came one after another. */
 interface Gated {
@@ -187,7 +196,7 @@ const NODE: Gated = {
     retired: [61, no],
     retired_reason: [61, () => null],
     lessee: [65, text],
-    network_data: [66, () => ({})],
+    network_data: [66, () => ({ links: [], networks: [], services: [] })],
     boot_mode: [75],
     secure_boot: [75],
     shard: [82, text],
@@ -205,10 +214,10 @@ const PORT: Gated = {
   create: 'createPort',
   patch: 'patchPort',
   schema: 'Port',
-  unsortable: ['internal_info', 'local_link_connection'],
+  unsortable: ['internal_info', 'local_link_connection', 'portgroup_uuid'],
   fields: {
     internal_info: [18],
-    local_link_connection: [19, () => ({ port_id: 'e1' })],
+    local_link_connection: [19, () => ({ port_id: 'e1', switch_id: '52:54:00:00:00:99' })],
     pxe_enabled: [19, no],
     portgroup_uuid: [24, (t) => t['portgroup']!],
     physical_network: [34, text],
@@ -296,18 +305,21 @@ describe.each([NODE, PORT, PORTGROUP, ALLOCATION, RUNBOOK])('fields of $schema',
   });
 
   const writable = rows.filter((row) => row.value !== undefined);
-  it.each(writable)('$field can be given to a new one from 1.$since on', async ({ field, since, value }) => {
-    const create = operation(resource.create);
-    const post = (version: number) =>
-      api.request('POST', create.path, {
-        version,
-        body: { ...(bodyOf(create, things, random) as JsonObject), [field]: value!(things) },
-      });
-    const before = await post(since - 1);
-    expect(outcome(before)).toEqual({ status: 406, fault: expect.stringContaining(`The field ${field} needs`) });
-    const at = await post(since);
-    expect([at.status, at.fault]).toEqual([201, undefined]);
-  });
+  it.each(writable.filter(({ field }) => !NOT_CREATED.has(field)))(
+    '$field can be given to a new one from 1.$since on',
+    async ({ field, since, value }) => {
+      const create = operation(resource.create);
+      const post = (version: number) =>
+        api.request('POST', create.path, {
+          version,
+          body: { ...(bodyOf(create, things, random) as JsonObject), [field]: value!(things) },
+        });
+      const before = await post(since - 1);
+      expect(outcome(before)).toEqual({ status: 406, fault: expect.stringContaining(`The field ${field} needs`) });
+      const at = await post(since);
+      expect([at.status, at.fault]).toEqual([201, undefined]);
+    },
+  );
 
   // An owner is not changed, once there is an allocation.
   it.each(writable.filter(() => resource !== ALLOCATION))(
@@ -333,33 +345,40 @@ it('the table of node fields is the one that the API reads', () => {
 
 describe('provisioning', () => {
   const STEPS = [{ interface: 'deploy', step: 'erase_devices', args: {} }];
-  /** A body and the least version that takes it. Whether the node's state allows it is another question. */
-  const BODIES: ReadonlyArray<readonly [since: number, body: JsonObject, status?: number]> = [
+  type Events = readonly ProvisionEvent[];
+  const MANAGEABLE: Events = ['manage', 'done'];
+  const AVAILABLE: Events = [...MANAGEABLE, 'provide', 'done'];
+  const ACTIVE: Events = [...AVAILABLE, 'deploy', 'done'];
+  /** A body, the least version that takes it, and how the node comes to where it may be. */
+  const BODIES: ReadonlyArray<readonly [since: number, body: JsonObject, events?: Events, status?: number]> = [
     [4, { target: 'manage' }],
     [4, { target: 'provide' }],
     [6, { target: 'inspect' }],
     [13, { target: 'abort' }],
     [15, { target: 'clean', clean_steps: STEPS }],
     [17, { target: 'adopt' }],
-    [35, { target: 'rebuild', configdrive: 'aGVsbG8=' }, 400],
+    [35, { target: 'rebuild', configdrive: 'aGVsbG8=' }, ACTIVE, 400],
     [38, { target: 'rescue', rescue_password: 'x' }],
     [38, { target: 'unrescue' }],
-    [56, { target: 'active', configdrive: { meta_data: {} } }, 400],
-    [59, { target: 'active', configdrive: { vendor_data: {} } }, 400],
-    [69, { target: 'active', deploy_steps: STEPS }],
-    [70, { target: 'clean', clean_steps: STEPS, disable_ramdisk: true }],
+    [56, { target: 'active', configdrive: { meta_data: {} } }, AVAILABLE, 400],
+    [59, { target: 'active', configdrive: { vendor_data: {} } }, AVAILABLE, 400],
+    [69, { target: 'active', deploy_steps: STEPS }, AVAILABLE],
+    [70, { target: 'clean', clean_steps: STEPS, disable_ramdisk: true }, MANAGEABLE],
     [73, { target: 'deploy' }],
-    [73, { target: 'undeploy' }],
-    [85, { target: 'unhold' }],
-    [87, { target: 'service', service_steps: STEPS }],
-    [92, { target: 'clean', runbook: 'CUSTOM_X' }],
-    [108, { target: 'service', service_steps: STEPS, disable_ramdisk: true }],
+    // Of these Ironic looks at the state first.
+    [85, { target: 'unhold' }, [...AVAILABLE, 'deploy', 'hold']],
+    [87, { target: 'service', service_steps: STEPS }, ACTIVE],
+    [92, { target: 'clean', runbook: 'CUSTOM_X' }, MANAGEABLE],
+    [108, { target: 'service', service_steps: STEPS, disable_ramdisk: true }, ACTIVE],
   ];
   const put = (version: number, body: JsonObject) =>
     api.request('PUT', `/v1/nodes/${things['node']}/states/provision`, { version, body });
-  it.each(BODIES.map(([since, body, status = 406]) => ({ since, body, status })))(
+  it.each(BODIES.map(([since, body, events = [], status = 406]) => ({ since, body, events, status })))(
     '$body came with 1.$since',
-    async ({ since, body, status }) => {
+    async ({ since, body, events, status }) => {
+      await api.db.write('state', async (tx) => {
+        for (const event of events) await tx.nodes.processEvent(asNodeId(things['node']!), event, {});
+      });
       const refusal = status === 406 ? NEEDS : /only supported/;
       expect(outcome(await put(since - 1, body))).toEqual({ status, fault: expect.stringMatching(refusal) });
       const at = await put(since, body);
@@ -506,11 +525,11 @@ describe('behaviour', () => {
   it('1.58: an allocation names its node', async () => {
     const create = (version: number) =>
       api.request('POST', '/v1/allocations', { version, body: { node: things['child']! } });
-    expect((await both(58, create)).map((reply) => reply.status)).toEqual([406, 201]);
+    expect((await both(58, create)).map((reply) => reply.status)).toEqual([400, 201]);
   });
 
   it('1.64: network_type in local_link_connection', async () => {
-    const value = { network_type: 'managed' };
+    const value = { network_type: 'unmanaged' };
     const patch = (version: number) =>
       api.request('PATCH', `/v1/ports/${things['port']}`, {
         version,
@@ -519,14 +538,10 @@ describe('behaviour', () => {
     expect((await both(64, patch)).map((reply) => reply.status)).toEqual([406, 200]);
   });
 
-  it('1.67: a VIF asks for a port or a port group', async () => {
-    for (const body of [
-      { id: 'v', port_uuid: things['port'] },
-      { id: 'v', portgroup_uuid: things['portgroup'] },
-    ]) {
-      const attach = (version: number) => api.request('POST', `${node()}/vifs`, { version, body });
-      expect((await both(67, attach)).map((reply) => reply.status)).toEqual([406, 204]);
-    }
+  it('1.67: a VIF asks for a port or for a port group, not for both', async () => {
+    const body = { id: 'v', port_uuid: things['port'], portgroup_uuid: things['portgroup'] };
+    const attach = (version: number) => api.request('POST', `${node()}/vifs`, { version, body });
+    expect((await both(67, attach)).map((reply) => reply.status)).toEqual([204, 400]);
   });
 
   it('1.74: what a BIOS setting may be', async () => {

@@ -73,6 +73,8 @@ export async function startApi(
     around?: (db: Db) => Db;
     /** What the conductor answers next to every method that `answer` does not name. */
     otherwise?: unknown;
+    /** What the conductor can drive; without it, `FAKE_DRIVER`. */
+    drivers?: readonly DriverDescription[];
   } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
@@ -81,7 +83,10 @@ export async function startApi(
   const session = asSessionId(random.uuid());
   const hour = 3_600_000;
   await db.write('conductor', (tx) =>
-    tx.conductors.heartbeat({ session, hostname: 'c1', conductorGroup: '', drivers: [FAKE_DRIVER] }, hour),
+    tx.conductors.heartbeat(
+      { session, hostname: 'c1', conductorGroup: '', drivers: options.drivers ?? [FAKE_DRIVER] },
+      hour,
+    ),
   );
   const calls: RecordedCall[] = [];
   const callIds: string[] = [];

@@ -62,6 +62,8 @@ async function untilSignal(service: Pick<Service, 'stop'>): Promise<void> {
   await service.stop();
 }
 
+const tellWhere = (apiUrl: string) => void process.stdout.write(`API ${apiUrl}\nDocs ${apiUrl}/docs\n`);
+
 async function serve(roles: readonly Role[], options: ServiceOptions): Promise<void> {
   const config = readConfig(options);
   const log = createLog(config.service.log_level, options.log);
@@ -76,7 +78,7 @@ async function serve(roles: readonly Role[], options: ServiceOptions): Promise<v
       clock: systemClock,
       log,
     });
-    process.stdout.write(`API ${lab.apiUrl}\n`);
+    tellWhere(lab.apiUrl);
     await untilSignal(lab);
     return;
   }
@@ -93,7 +95,7 @@ async function serve(roles: readonly Role[], options: ServiceOptions): Promise<v
     log,
   });
   const { apiUrl } = await service.start();
-  if (apiUrl) process.stdout.write(`API ${apiUrl}\n`);
+  if (apiUrl) tellWhere(apiUrl);
   process.stdout.write('ready\n');
   await untilSignal(service);
 }

@@ -1,6 +1,14 @@
 /** How work is accepted: one transaction that checks, reserves, moves the state machine and writes the run. After it the work is a row. */
 import type { Config, ErrorCode, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
-import { asNodeId, asRunId, isServiceError, nextState, ServiceError } from '@bessemer/core';
+import {
+  actionImpossible,
+  asNodeId,
+  asRunId,
+  isServiceError,
+  nextState,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db, NodePatch, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { Accepted } from '@bessemer/rpc';
@@ -10,7 +18,8 @@ import { flowOf, type InterfaceOf, type RunVerb } from './flows/flows.ts';
 import { QUEUE_TIMEOUT_MS, type Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { withoutArguments } from './step-arguments.ts';
-import { nodeLocked, reserveNode, type TaskWriter } from './task.ts';
+import { reserveNode } from './lease.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export interface WorkRequest {
   readonly nodeUuid: string;
@@ -57,18 +66,6 @@ export interface AcceptorOptions {
   /** A run was ended from outside: its agent is to stop. */
   readonly onEnded: (run: Run) => void;
 }
-
-export const wrongState = (action: string, node: Node): ServiceError =>
-  new ServiceError(
-    'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.provisionState}".`,
-  );
-
-export const inMaintenance = (action: string, node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_IN_MAINTENANCE',
-    `The ${action} operation can't be performed on node ${node.uuid} because it's in maintenance mode.`,
-  );
 
 /** The node as it is at this moment. @throws NODE_NOT_FOUND. */
 export async function mustGetNode(repositories: Pick<Repositories, 'nodes'>, uuid: string): Promise<Node> {
@@ -128,7 +125,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         const action = request.action ?? request.verb;
         const flow = flowOf(request.verb);
         if (node.reservation && !(await isFree(tx, node))) throw nodeLocked(node);
-        if (request.event && !nextState(node.provisionState, request.event, null).ok) throw wrongState(action, node);
+        if (request.event && !nextState(node.provisionState, request.event, null).ok)
+          throw actionImpossible(action, node, node.provisionState);
         const ports = await tx.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
         const task: DriverTask = {
           node: { ...node, ...request.nodePatch },

@@ -18,7 +18,7 @@ import { createJobs, type Jobs } from './jobs.ts';
 import { createStepCalls, type StepCallOptions } from './step-call.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { StepOutcome } from './steps/step.ts';
-import { type Effects, Gone, type StepResult } from './task.ts';
+import { type Effects, Gone, type StepResult } from './task-writer.ts';
 import type { Timers } from './timers.ts';
 
 export interface EngineOptions extends StepCallOptions {

@@ -1,13 +1,21 @@
 /** The verbs of the life cycle beside deploying and undeploying: how each is accepted, held, let go on and aborted. */
 import type { InterfaceKind, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
-import { isServiceError, nextState, ServiceError } from '@bessemer/core';
+import {
+  actionImpossible,
+  isServiceError,
+  nextState,
+  nodeInMaintenance,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { Accepted, RpcHandlers } from '@bessemer/rpc';
-import { type Acceptor, inMaintenance, mustGetNode, wrongState } from './accept.ts';
+import { type Acceptor, mustGetNode } from './accept.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import { flowOf, type InterfaceOf } from './flows/flows.ts';
+import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
-import { idOf, nodeLocked, reserveNode, stepOf } from './task.ts';
+import { idOf, stepOf } from './task.ts';
 
 export interface LifeHandlerOptions {
   readonly db: Db;
@@ -70,7 +78,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ...{ nodeUuid, requestId, method: 'doNodeClean', verb: 'clean', event: 'clean' },
         input: { cleanSteps, disableRamdisk },
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('cleaning', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('cleaning', task.node);
           validate(task, interfaceOf, 'power', 'network', ...(disableRamdisk ? [] : (['boot'] as const)));
         },
       });
@@ -84,7 +92,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         // Ironic takes another service for a node that holds in one.
         endsCurrent: 'Another service was ordered.',
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('servicing', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('servicing', task.node);
           validate(task, interfaceOf, 'power', 'network', ...(disableRamdisk ? [] : (['boot'] as const)));
         },
       });
@@ -95,7 +103,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ...{ nodeUuid, requestId, method: 'doNodeRescue', verb: 'rescue', event: 'rescue' },
         input: { rescuePassword },
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('rescuing', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('rescuing', task.node);
           inWords(task.node, 'rescue', () => validate(task, interfaceOf, 'power', 'rescue', 'network'));
         },
       });
@@ -106,7 +114,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ...{ nodeUuid, requestId, method: 'doNodeUnrescue', verb: 'unrescue', event: 'unrescue' },
         input: {},
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('unrescuing', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('unrescuing', task.node);
           inWords(task.node, 'unrescue', () => validate(task, interfaceOf, 'power', 'rescue'));
         },
       });
@@ -133,7 +141,8 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ended = undefined;
         const node = await mustGetNode(tx, nodeUuid);
         if (node.reservation) throw nodeLocked(node);
-        if (!nextState(node.provisionState, 'abort', null).ok) throw wrongState('abort', node);
+        if (!nextState(node.provisionState, 'abort', null).ok)
+          throw actionImpossible('abort', node, node.provisionState);
         const run = await tx.runs.current(node.uuid);
         const step = run?.state === 'queued' ? undefined : run && stepOf(run);
         if (run && step?.source && !step.abortable) {
@@ -163,7 +172,8 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
       const runId = await db.write('provision.unhold', async (tx) => {
         const node = await mustGetNode(tx, nodeUuid);
         if (node.reservation) throw nodeLocked(node);
-        if (!nextState(node.provisionState, 'unhold', null).ok) throw wrongState('unhold', node);
+        if (!nextState(node.provisionState, 'unhold', null).ok)
+          throw actionImpossible('unhold', node, node.provisionState);
         const run = await tx.runs.current(node.uuid);
         await move(tx, node, 'unhold', ['unhold'], { runId: run?.id ?? null });
         if (!run) return null;

@@ -3,6 +3,7 @@ import type { Config, Json, NewEvent, Node, Port, Progress, Run, Step } from '@b
 import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
+import { isDatabaseAway } from './drivers/errors.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import type { Jobs } from './jobs.ts';
 import type { Configurer, SshProbe } from './ports.ts';
@@ -10,7 +11,8 @@ import type { Session } from './session.ts';
 import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
 import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
 import { withArguments } from './step-arguments.ts';
-import { type Effects, Gone, idOf, type TaskWriter } from './task.ts';
+import { idOf } from './task.ts';
+import { type Effects, Gone, type TaskWriter } from './task-writer.ts';
 
 export interface StepCallOptions {
   readonly db: Db;
@@ -161,7 +163,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       const doer = doerOf(call.task);
       return await invoke(doer.run, doer.look);
     } catch (error) {
-      if (error instanceof Gone || isServiceError(error, 'STALE_FENCE')) throw error;
+      if (error instanceof Gone || isServiceError(error, 'STALE_FENCE') || isDatabaseAway(error)) throw error;
       if (!isServiceError(error)) {
         call.task.log.error('a step threw', { error: coerceError(error).stack });
         return { kind: 'failed', error: `Step ${step.step} failed: ${coerceError(error).message}` };

@@ -9,9 +9,7 @@ import type {
   AttemptRecord,
   Cursor,
   JsonObject,
-  NewEvent,
   Node,
-  Progress,
   ProvisionEvent,
   Run,
   SessionId,
@@ -19,73 +17,19 @@ import type {
   WaitingFor,
 } from '@bessemer/core';
 import { nextState } from '@bessemer/core';
-import type { Db, NodeDocumentKind, NodePatch, Repositories, RunPatch } from '@bessemer/db';
+import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
-import type { DocumentChange } from './drivers/interfaces.ts';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
 import { followRules } from './inspection/apply.ts';
 import { forgetInstance } from './instance.ts';
 import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
-import type { Awaited, StepOutcome } from './steps/step.ts';
-
-export { nodeLocked, reserveNode } from './lease.ts';
-
-/** The run has ended: whoever worked on it stops. */
-export class Gone extends Error {}
-
-/** What a call of a step leaves to be written with its outcome. */
-export interface Effects {
-  readonly notes: JsonObject;
-  readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
-  readonly nodePatch: NodePatch;
-  readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
-  readonly documents?: ReadonlyArray<{ readonly kind: NodeDocumentKind; readonly change: DocumentChange }>;
-}
-
-/** One attempt of a step and what came of it. */
-export interface StepResult {
-  readonly step: Step;
-  readonly attempt: AttemptRecord;
-  readonly outcome: StepOutcome;
-  readonly effects: Effects;
-}
-export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
+import type { Awaited } from './steps/step.ts';
+import { type Effects, Gone, type Settled, type StepResult, type TaskWriter } from './task-writer.ts';
 
 const SEVERITY_OF_END = { done: 'info', failed: 'error', aborted: 'warning' } as const;
 /** A held run rests until somebody says `unhold`: longer than anybody waits. */
 export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
-
-export interface TaskWriter {
-  /**
-   * Enters the first segment of a run that was created in this very transaction: stores the first attempt, or, when the plan is
-   * empty, ends the run.
-   */
-  enterFirst(tx: Repositories, run: Run): Promise<void>;
-  /** Likewise for a run that begins again in this very transaction, at a step of its own. */
-  enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void>;
-  /** An attempt that is made and not stored yet: `settle` takes it. */
-  nextAttempt(number: number): AttemptRecord;
-  /** Another attempt of the step at the cursor; gives the run as stored. */
-  beginAttempt(run: Run): Promise<Run>;
-  /**
-   * Stores what came of the step at the cursor and of those after it, in one transaction: all but the last are done. `under` is the
-   * attempt of the step after them that is under way already. `next`: there is more to do at once.
-   */
-  settle(run: Run, results: readonly StepResult[], under?: AttemptRecord): Promise<Settled>;
-  /** Stores a wait outside a step: for an agent's segment. The node rests in its wait state. */
-  rest(run: Run, waitingFor: Awaited, notes?: JsonObject): Promise<Run>;
-  /** The agent's segment is done. */
-  endSegment(run: Run): Promise<Settled>;
-  /** Goes back to the step at `cursor`, with a fact for the operator. */
-  goBack(run: Run, cursor: Cursor, notes: JsonObject, event: Effects['events'][number]): Promise<void>;
-  fail(run: Run, error: string): Promise<Run>;
-  /** Writes facts in the middle of a step. */
-  record(
-    run: Run,
-    change: { notes?: JsonObject; waitingFor?: Awaited; progress?: Progress | null; events?: Effects['events'] },
-  ): Promise<Run>;
-}
 
 export interface TaskWriterOptions {
   readonly db: Db;

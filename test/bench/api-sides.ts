@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '@bessemer/ports/node';
@@ -105,7 +105,7 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   process.once('exit', remove);
-  const main = join(folder, 'package/node_modules/@bessemer/bessemer/main.js');
+  const program = join(folder, 'package/bin/bessemer.mjs');
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   const logFile = join(folder, 'log');
@@ -127,8 +127,8 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
         '--set',
         'depot.port=0',
       ];
-      const child = spawn(process.execPath, [main, ...argv], {
-        env: ownEnvironment(dataDir),
+      const child = spawn(program, argv, {
+        env: { ...ownEnvironment(dataDir), PATH: `${dirname(process.execPath)}:${process.env['PATH']}` },
         stdio: ['ignore', output, output],
       });
       closeSync(output);

@@ -40,6 +40,8 @@ export interface Side {
   node(name: string, more?: { readonly owner?: string; readonly [field: string]: unknown }): Promise<void>;
   /** Waits until the node rests, and compares the states that it rests in. */
   rest(name: string): Promise<void>;
+  /** Waits until no allocation is being processed. */
+  processed(): Promise<void>;
   /** Brings a node from enroll to manageable, available or active. */
   bring(name: string, to: 'manageable' | 'available' | 'active'): Promise<void>;
 }
@@ -134,6 +136,13 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?/g, '<time>');
   }
 
+  /** What a request said beside its path; headers only where the script has set some. */
+  function sentText(body: unknown, headers: SendOptions['headers']): string | undefined {
+    const lines = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`);
+    if (body !== undefined) lines.push(plain(typeof body === 'string' ? body : JSON.stringify(body)));
+    return lines.length === 0 ? undefined : lines.join('\n');
+  }
+
   function keep(method: string, path: string, body: unknown, answer: Answer, options: SendOptions, more: object): void {
     const headers: Record<string, string> = {};
     for (const name of HEADERS) {
@@ -145,7 +154,7 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       number: steps.length,
       method,
       path: plain(path),
-      sent: body === undefined ? undefined : plain(typeof body === 'string' ? body : JSON.stringify(body)),
+      sent: sentText(body, options.headers),
       minor: options.minor === null ? undefined : (options.minor ?? minor),
       status: answer.status,
       headers,
@@ -221,6 +230,14 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
         await prepare('PATCH', `/v1/nodes/${id(name)}`, [{ op: 'add', path: '/owner', value: owner }]);
     },
     rest,
+    async processed() {
+      const deadlineMs = systemClock.monotonicMs() + patienceMs;
+      while (systemClock.monotonicMs() < deadlineMs) {
+        const { json } = await quiet('GET', '/v1/allocations?state=allocating&fields=uuid');
+        if (json.allocations.length === 0) return;
+        await sleep(systemClock, 20);
+      }
+    },
     async bring(name, to) {
       // A pretended power state is what was asked for last: without one Ironic takes the node for no allocation.
       await prepare('PUT', `/v1/nodes/${id(name)}/states/power`, { target: 'power off' });

@@ -121,7 +121,7 @@ function ask(operation: OperationSpec, things: Things, headers: Record<string, s
 }
 
 const NOT_FOUND =
-  /^(Node|Port|Portgroup|Volume connector|Volume target|Allocation|Runbook|Token) \S+ could not be found\.$/;
+  /^(Node|Port|Portgroup|Volume connector|Volume target|Allocation|Runbook|Token) \S+ could not be found\.$|^Invalid input for field\/attribute node_uuid\. /;
 type Verdict = 'allowed' | 'forbidden' | 'not found' | 'no such reference';
 function verdictOf({ status, fault = '' }: TestReply): Verdict {
   if (status === 403 && fault.startsWith('Access was denied')) return 'forbidden';

@@ -25,7 +25,7 @@ import * as webhooks from './webhooks.ts';
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
 const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
-const { driverNotFound: _noDriver, ...driverHandlers } = drivers;
+const { driverNotFound: _noDriver, driverUnknown: _unknownDriver, ...driverHandlers } = drivers;
 const { checkTrait: _check, ...traitHandlers } = traits;
 
 export const HANDLERS: Readonly<Record<OperationId, Handler>> = {

@@ -3,6 +3,7 @@ import {
   asChassisId,
   type DriverDescription,
   INTERFACE_KINDS,
+  isJsonObject,
   isUuid,
   type InterfaceKind,
   type Json,
@@ -12,9 +13,34 @@ import {
 import type { NodePatch, Repositories } from '@bessemer/db';
 import { strictBoolean } from '../http/query.ts';
 import { NODE_FIELD } from '../views/node-fields.ts';
+import { networkDataProblem } from './network-data.ts';
 
-/** RFC 3986 unreserved characters; a uuid is no name. */
-const NAME = /^[A-Za-z0-9._~-]+$/;
+/** RFC 3986 unreserved characters. */
+const NAME = /^[A-Za-z0-9._~-]{1,255}$/;
+/** Words that stand in a node's place in a path. */
+const RESERVED_NAMES = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate'];
+export const MAX_DESCRIPTION_CHARS = 4096;
+
+/**
+ * A node's name; a uuid is none. `refusal` begins the sentence that says what it is not good for.
+ * @throws ServiceError INVALID_PARAMETER.
+ */
+export function checkNodeName(name: string, refusal: string): void {
+  if (!NAME.test(name) || isUuid(name)) throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
+  if (RESERVED_NAMES.includes(name))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `The word "${name}" is reserved and can not be used as a node name. Reserved words are: ${RESERVED_NAMES.join(', ')}.`,
+    );
+}
+
+/** Network data of a new node; a node may have none. @throws ServiceError INVALID_PARAMETER. */
+export function checkNewNetworkData(value: Json | undefined): void {
+  if (!isJsonObject(value) || Object.keys(value).length === 0) return;
+  const problem = networkDataProblem(value);
+  if (problem !== undefined)
+    throw new ServiceError('INVALID_PARAMETER', `Schema error for node: network_data: ${problem}`);
+}
 
 type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
 
@@ -46,11 +72,8 @@ export async function nodePatchFrom(
 async function valueFor(wire: string, kind: string, value: Json, read: Repositories, verb: string): Promise<unknown> {
   switch (wire) {
     case 'name':
-      if (value !== null && (!NAME.test(String(value)) || isUuid(String(value))))
-        throw new ServiceError(
-          'INVALID_PARAMETER',
-          `Cannot ${verb === 'create' ? 'create' : 'update'} node with invalid name '${String(value)}'`,
-        );
+      // What a patch says of a name was looked at with the operations.
+      if (value !== null && verb === 'create') checkNodeName(String(value), 'Cannot create node with invalid name');
       return value;
     case 'conductor_group':
       return String(value ?? '').toLowerCase();
@@ -73,8 +96,7 @@ async function valueFor(wire: string, kind: string, value: Json, read: Repositor
       return parent.uuid;
     }
     case 'driver':
-      if (typeof value !== 'string' || value === '')
-        throw new ServiceError('INVALID_PARAMETER', 'driver must be a name');
+      if (typeof value !== 'string') throw new ServiceError('INVALID_PARAMETER', 'driver must be a name');
       return value;
   }
   if (kind === 'boolean') return value === null ? false : strictBoolean(wire, value);

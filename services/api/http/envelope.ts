@@ -13,6 +13,7 @@ export function errorBody(status: number, message: string): string {
 }
 
 const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
   404: 'Not Found',
   405: 'Method Not Allowed',
   406: 'Not Acceptable',

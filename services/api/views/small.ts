@@ -36,6 +36,18 @@ export const conductorView = (
   links: linksTo(base, `conductors/${conductor.hostname}`),
 });
 
+const KINDS_SINCE: Readonly<Record<string, number>> = { firmware: 86, bios: 40, rescue: 38, storage: 33 };
+
+/** Whether `fields=` may name it; without a microversion, beside its interfaces. */
+export const isDriverField = (name: string, minor: number | undefined): boolean =>
+  ['name', 'hosts', 'links', 'properties', 'type'].includes(name) ||
+  INTERFACE_KINDS.some(
+    (kind) =>
+      minor !== undefined &&
+      (KINDS_SINCE[kind] ?? 1) <= minor &&
+      (name === `default_${kind}_interface` || name === `enabled_${kind}_interfaces`),
+  );
+
 /** A hardware type; interface lists stand in it from 1.30 on when detail is asked, always when it is shown alone. */
 export function driverView(
   driver: DriverDescription,
@@ -48,8 +60,7 @@ export function driverView(
   if (minor >= 30) body['type'] = 'dynamic';
   if (minor >= 30 && (options.isFull || options.fields))
     for (const kind of INTERFACE_KINDS) {
-      if ((kind === 'firmware' && minor < 86) || (kind === 'bios' && minor < 40)) continue;
-      if ((kind === 'rescue' && minor < 38) || (kind === 'storage' && minor < 33)) continue;
+      if (minor < (KINDS_SINCE[kind] ?? 1)) continue;
       body[`default_${kind}_interface`] = driver.defaults[kind];
       body[`enabled_${kind}_interfaces`] = [...driver.interfaces[kind]];
     }

@@ -146,8 +146,6 @@ export interface IndicatorControl {
   set(task: DriverTask, component: string, name: string, state: string): Promise<void>;
 }
 
-export const VIRTUAL_MEDIA_DEVICES = ['cdrom', 'disk', 'floppy'] as const;
-
 /** Images that a BMC shows to its machine as drives. */
 export interface VirtualMediaControl {
   list(task: DriverTask): Promise<JsonObject[]>;

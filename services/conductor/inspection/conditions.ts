@@ -1,5 +1,6 @@
 /** Whether what an inspection found is what a rule is for. Pure. */
 import { BlockList, isIP } from 'node:net';
+import { createContext, Script } from 'node:vm';
 import {
   isJsonObject,
   type Json,
@@ -14,6 +15,10 @@ import { fill } from './interpolate.ts';
 export class RuleFailure extends Error {}
 
 const MAX_TEXT = 4096;
+/** An expression that goes through all ways to part a text (`(a+)+$`) would hold up the whole process: it is interrupted. */
+const MATCH_MS = 100;
+const MATCH = new Script('new RegExp(expression).test(text)');
+const workbench = createContext({});
 const listOf = (value: Json | undefined): Json[] => {
   if (!Array.isArray(value)) throw new RuleFailure(`Expected a list for 'values', got ${JSON.stringify(value)}`);
   return value;
@@ -37,11 +42,17 @@ const pairs = (values: readonly Json[], holds: (a: Json, b: Json) => boolean): b
 
 function matches(value: Json, pattern: Json | undefined, isWhole: boolean): boolean {
   const text = String(pattern);
+  workbench['expression'] = isWhole ? `^(?:${text.replace(/\$$/, '')})$` : text;
+  workbench['text'] = String(value).slice(0, MAX_TEXT);
   try {
-    const expression = isWhole ? `^(?:${text.replace(/\$$/, '')})$` : text;
-    return new RegExp(expression).test(String(value).slice(0, MAX_TEXT));
-  } catch {
-    throw new RuleFailure(`invalid regular expression: ${text.slice(0, 200)}`);
+    return MATCH.runInContext(workbench, { timeout: MATCH_MS }) === true;
+  } catch (error) {
+    const isSlow = (error as { code?: unknown }).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+    throw new RuleFailure(
+      isSlow
+        ? `the regular expression ${text.slice(0, 200)} takes longer than ${MATCH_MS} ms: write it without repetitions inside of repetitions`
+        : `invalid regular expression: ${text.slice(0, 200)}`,
+    );
   }
 }
 

@@ -70,6 +70,11 @@ describe('conditions', () => {
   ])('that cannot be checked fail: $op', (condition) =>
     expect(() => holds(condition as unknown as JsonObject, context)).toThrow(),
   );
+
+  it('hold up nobody with an expression that never ends', () =>
+    expect(() => holds({ op: 'matches', args: { value: `${'a'.repeat(60)}!`, regex: '(a+)+' } }, context)).toThrow(
+      /takes longer than 100 ms/,
+    ));
 });
 
 const rule = (more: Partial<InspectionRule>): InspectionRule => ({

@@ -14,9 +14,10 @@ import {
 import type { Db, NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import { createDriverTasks } from '../driver-task.ts';
-import { isTransientError } from '../drivers/errors.ts';
+import { isDatabaseAway, isTransientError } from '../drivers/errors.ts';
 import type { DocumentChange, DriverTask } from '../drivers/interfaces.ts';
 import type { DriverRegistry } from '../drivers/registry.ts';
+import type { LeaseReturns } from '../lease.ts';
 import type { Session } from '../session.ts';
 import { type Awaited, failed, type StepOutcome, type StepTask } from './step.ts';
 
@@ -36,6 +37,7 @@ export interface ChildStepDeps {
   readonly log: Log;
   readonly session: Session;
   readonly drivers: DriverRegistry;
+  readonly leases: LeaseReturns;
 }
 
 /** How many power states a child has reached, and when the next was ordered (ms since the epoch). */
@@ -47,8 +49,8 @@ interface Progress extends JsonObject {
 /** What came of it on one child. */
 type ChildOutcome = { readonly kind: 'done' | 'waits' } | { readonly kind: 'failed'; readonly error: string };
 
-export function createChildSteps({ db, log, session, drivers }: ChildStepDeps) {
-  const tasks = createDriverTasks({ db, log, session: () => session });
+export function createChildSteps({ db, log, session, drivers, leases }: ChildStepDeps) {
+  const tasks = createDriverTasks({ db, log, session: () => session, leases });
 
   async function childrenOf(task: StepTask): Promise<{ found: Node[]; missing: string[] }> {
     const all = await db.read.nodes.list({ parentNode: task.node.uuid, includeChildren: true }, { limit: 1000 });
@@ -167,7 +169,8 @@ export function createChildSteps({ db, log, session, drivers }: ChildStepDeps) {
       try {
         outcome = await one(child.uuid);
       } catch (error) {
-        if (!isServiceError(error) || error.code === 'STALE_FENCE' || isTransientError(error)) throw error;
+        if (!isServiceError(error) || error.code === 'STALE_FENCE' || isTransientError(error) || isDatabaseAway(error))
+          throw error;
         if (error.code === 'NODE_LOCKED')
           return { kind: 'retry', afterMs: LOCKED_PAUSE_MS, reason: error.publicMessage };
         outcome = { kind: 'failed', error: error.publicMessage };

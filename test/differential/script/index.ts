@@ -1,6 +1,7 @@
 /** The script: scenarios, each begun with nothing there. */
 import type { Side } from '../side.ts';
 import { allocations, chassis, conductors, deployTemplates, drivers, events, root, volume } from './collections.ts';
+import { lifeCycle, paging, patchInStates } from './life.ts';
 import { hardware, history, maintenance, traits, vendor, vifs } from './node-parts.ts';
 import { nodeCreate, nodeDelete, nodeGet, nodeList, nodePatch } from './nodes.ts';
 import { portgroups, ports } from './ports.ts';
@@ -20,6 +21,9 @@ export const SCENARIOS: readonly Scenario[] = [
   named('node-get', nodeGet),
   named('node-patch', nodePatch),
   named('node-delete', nodeDelete),
+  named('paging', paging),
+  named('patch-in-states', patchInStates),
+  named('life-cycle', lifeCycle),
   named('ports', ports),
   named('portgroups', portgroups),
   named('chassis', chassis),
