@@ -60,7 +60,7 @@ it('a node is deployed, rebuilt, rescued and given back', async () => {
     row('node abort n1', notWhile('abort', 'active')),
     row('node undeploy --wait 60 n1'),
     inState('available', { instance_info: {} }),
-    row('node deploy n1 --deploy-steps [{"interface":"x"}]', refused(400, 'Missing mandatory parameter: step')),
+    row('node deploy n1 --deploy-steps [{"interface":"x"}]', refused(400, "'step' is a required property")),
     row(`node deploy --wait 60 n1 --deploy-steps ${steps(0)}`),
     row('node undeploy --wait 60 n1'),
     row(`node deploy n1 --deploy-steps ${steps(90)}`, refused(400, 'is a core step and cannot be overridden')),
