@@ -122,6 +122,18 @@ describe('what a URL cannot name', () => {
 });
 
 describe('a node is put into, and taken out of', () => {
+  it('no group and no driver that no conductor serves', async () => {
+    for (const [field, value, driver, group] of [
+      ['conductor_group', 'far', 'fake-hardware', 'far'],
+      ['driver', 'nosuch', 'nosuch', ''],
+    ])
+      expect(await ask('PATCH', node(), [{ op: 'add', path: `/${field}`, value }])).toEqual([
+        400,
+        `No valid host was found. Reason: No conductor service registered which supports driver ${driver} for conductor group "${group}".`,
+      ]);
+    expect(await ask('PATCH', node(), [{ op: 'add', path: '/conductor_group', value: '' }])).toEqual([200, '']);
+  });
+
   it('its chassis and its parent by PATCH', async () => {
     const patch = (field: string, value: unknown) => ask('PATCH', node(), [{ op: 'add', path: `/${field}`, value }]);
     const missing = '99999999-9999-4999-8999-999999999999';

@@ -114,22 +114,28 @@ it('runbooks of later releases are made, listed, changed, shown and deleted', as
     row('runbook trait remove CUSTOM_SCRUB CUSTOM_GOLD'),
     row('runbook trait remove CUSTOM_SCRUB --all'),
     row('runbook unset CUSTOM_SCRUB --name', refused(400, 'name')),
-    row(`runbook create --name bad --steps ${steps}`, refused(400, "'bad' does not match")),
     row('runbook create --name CUSTOM_PUBLIC --steps [] --public true', refused(400, 'steps')),
     row('runbook show nosuch', refused(404, 'Runbook nosuch could not be found.')),
   ]);
   await baremetal.runKnown([
+    row(`inspection rule create --uuid ${RULE} --description finds --phase main --conditions [] --actions ${actions}`, {
+      uuid: RULE,
+      description: 'finds',
+    }),
+    // The client sends numbers and booleans as texts, which Ironic does not take either.
     row(
-      `inspection rule create --uuid ${RULE} --description finds --priority 5 --sensitive true --phase main --conditions [] --actions ${actions}`,
-      { uuid: RULE, description: 'finds', priority: 5, sensitive: true },
+      `inspection rule create --priority 5 --sensitive true --actions ${actions}`,
+      refused(400, 'priority must be an integer'),
     ),
     row(`inspection rule create --actions ${actions}`, { phase: 'main' }),
     row('inspection rule list --long --limit 1 --sort priority:desc', [{}]),
     row(`inspection rule list --marker ${RULE} --fields uuid`, [{}]),
-    row(
-      `inspection rule set ${RULE} --description found --priority 6 --phase main --conditions [] --actions ${actions}`,
-    ),
-    row(`inspection rule unset ${RULE} --description --priority --phase --condition 0 --action 0`),
+    row(`inspection rule set ${RULE} --description found --phase main --conditions [] --actions ${actions}`),
+    row(`inspection rule set ${RULE} --priority 6`),
+    row(`inspection rule unset ${RULE} --description --priority --phase`),
+    // Nor is there a field of these names.
+    row(`inspection rule unset ${RULE} --condition 0`, refused(400, 'Cannot patch /condition')),
+    row(`inspection rule unset ${RULE} --action 0`, refused(400, 'Cannot patch /action')),
     row(`inspection rule show ${RULE}`, { uuid: RULE }),
     row(`inspection rule show ${NOBODY}`, refused(404, NOBODY)),
   ]);

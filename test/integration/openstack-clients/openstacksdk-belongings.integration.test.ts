@@ -8,7 +8,7 @@ beforeAll(async () => {
   world = await startClientWorld();
 });
 afterAll(() => world.stop());
-const OF_BELONGINGS = /^baremetal\..*(chassis|port|volume|allocation|template)/;
+const OF_BELONGINGS = /^baremetal\.(.*_)?(chassis|ports?|port_groups?|volume_\w+|allocations?|deploy_templates?)$/;
 const { sdk, create, failureOf, caller } = createSdk(() => world);
 
 describe('what belongs to nodes', () => {

@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => world.stop());
 /** The others are run beside this file; waiting for any resource came with later releases, and so did virtual media. */
 const OF_NODES =
-  /^baremetal\.(?!.*(chassis|port|volume|allocation|template|runbook|inspection_rule|vmedia|wait_for_(delete|status)))/;
+  /^baremetal\.(?!.*(chassis|_port|ports|port_|volume|allocation|template|runbook|inspection_rule|vmedia|wait_for_(delete|status)))/;
 const { sdk, create, failureOf, caller } = createSdk(() => world);
 
 describe('nodes', () => {
