@@ -309,6 +309,8 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     id: 'kept-apart',
     why: 'The password of a rescue and the config drive of a deployment are kept with the work that they are for; Ironic keeps them in instance_info, and masks them.',
     fits: (d) =>
-      /^\/instance_info\/((hashed_)?rescue_password|configdrive)$/.test(d.at) && d.ironic === '"******"' && d.ours === '(absent)',
+      /^\/instance_info\/((hashed_)?rescue_password|configdrive)$/.test(d.at) &&
+      d.ironic === '"******"' &&
+      d.ours === '(absent)',
   },
 ];

@@ -265,7 +265,9 @@ export const EXPLAINED: readonly Explanation[] = [
       /^\/v1\/(nodes\/[^/]+\/(ports|volume\/\w+)|chassis\/[^/]+\/nodes)(\/|$)/.test(d.path) &&
       (faultOf(d.ironic) === 'Operation not permitted.'
         ? statusOf(d.ours) === 405 || isNowhere(d.ours)
-        : d.method === 'POST' && statusOf(d.ours) === 405 && faultOf(d.ironic)?.startsWith('Schema error for ') === true),
+        : d.method === 'POST' &&
+          statusOf(d.ours) === 405 &&
+          faultOf(d.ironic)?.startsWith('Schema error for ') === true),
   },
   {
     id: 'gate-of-parts',

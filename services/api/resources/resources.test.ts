@@ -436,7 +436,10 @@ describe('allocations', () => {
       400,
       'Schema error for allocation: resource_class is too long: it may have 80 characters at most',
     ]);
-    expect(await refused({ node: 'bad name' })).toEqual([400, 'Expected a logical name or UUID but received bad name.']);
+    expect(await refused({ node: 'bad name' })).toEqual([
+      400,
+      'Expected a logical name or UUID but received bad name.',
+    ]);
     expect(await refused({ node: NODE }, 57)).toEqual([
       400,
       'Cannot set node when creating an allocation in this API version',
