@@ -292,6 +292,13 @@ describe('nodes that cannot be made', () => {
     expect([refused.status, refused.fault]).toEqual([400, expect.stringContaining(fault)]);
   });
 
+  it('with the name of no host below 1.10', async () => {
+    const made = (called: string, version: number) => create({ name: called }, version);
+    expect((await made('Rack_1~a', 9)).fault).toBe("Cannot create node with invalid name 'Rack_1~a'");
+    expect((await made('Rack_1~a', 10)).status).toBe(201);
+    expect((await made('rack-1.example', 9)).status).toBe(201);
+  });
+
   it('can say what they boot by from the start', async () => {
     expect((await create({ name: name(), boot_mode: 'uefi', secure_boot: 'true' })).json).toMatchObject({
       boot_mode: 'uefi',

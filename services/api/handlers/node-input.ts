@@ -17,16 +17,20 @@ import { networkDataProblem } from './network-data.ts';
 
 /** RFC 3986 unreserved characters. */
 const NAME = /^[A-Za-z0-9._~-]{1,255}$/;
+/** What a name had to be before 1.10: that of a host. */
+const HOSTNAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9_-]{0,62}[a-z0-9])*\.?$/;
+const ANY_NAME_SINCE = 10;
 /** Words that stand in a node's place in a path. */
 const RESERVED_NAMES = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate'];
 export const MAX_DESCRIPTION_CHARS = 4096;
 
 /**
- * A node's name; a uuid is none. `refusal` begins the sentence that says what it is not good for.
+ * A node's name at a microversion; a uuid is none. `refusal` begins the sentence that says what it is not good for.
  * @throws ServiceError INVALID_PARAMETER.
  */
-export function checkNodeName(name: string, refusal: string): void {
-  if (!NAME.test(name) || isUuid(name)) throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
+export function checkNodeName(name: string, refusal: string, minor: number): void {
+  const isName = NAME.test(name) && (minor >= ANY_NAME_SINCE || HOSTNAME.test(name));
+  if (!isName || isUuid(name)) throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
   if (RESERVED_NAMES.includes(name))
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -48,11 +52,7 @@ type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
  * The patch for the fields in `body` (wire names); what it refers to is looked up in `read`, inside a transaction its own view. Null empties a field; an interface that is null falls back to the default.
  * @throws ServiceError INVALID_PARAMETER naming field and value.
  */
-export async function nodePatchFrom(
-  body: JsonObject,
-  read: Repositories,
-  verb: 'create' | 'patch',
-): Promise<MutablePatch> {
+export async function nodePatchFrom(body: JsonObject, read: Repositories): Promise<MutablePatch> {
   const patch: Record<string, unknown> = {};
   const interfaces: Partial<Record<InterfaceKind, string | null>> = {};
   for (const [wire, value] of Object.entries(body)) {
@@ -62,19 +62,15 @@ export async function nodePatchFrom(
       interfaces[field.interfaceKind] = value === null ? null : String(value);
       continue;
     }
-    patch[field.key!] = await valueFor(wire, field.kind, value, read, verb);
+    patch[field.key!] = await valueFor(wire, field.kind, value, read);
   }
   if (Object.keys(interfaces).length > 0) patch['interfaces'] = interfaces;
   if (patch['maintenance'] === false) patch['maintenanceReason'] = null;
   return patch as MutablePatch;
 }
 
-async function valueFor(wire: string, kind: string, value: Json, read: Repositories, verb: string): Promise<unknown> {
+async function valueFor(wire: string, kind: string, value: Json, read: Repositories): Promise<unknown> {
   switch (wire) {
-    case 'name':
-      // What a patch says of a name was looked at with the operations.
-      if (value !== null && verb === 'create') checkNodeName(String(value), 'Cannot create node with invalid name');
-      return value;
     case 'conductor_group':
       return String(value ?? '').toLowerCase();
     case 'instance_uuid':

@@ -15,7 +15,7 @@ const onlyIn = (node: Node, field: string, orMaintenance: boolean) =>
   );
 
 /** What Ironic looks at in the operations before it looks for the node. `ident` as in the path. @throws INVALID_PARAMETER. */
-export function checkPatchValues(operations: readonly PatchOperation[], ident: string): void {
+export function checkPatchValues(operations: readonly PatchOperation[], ident: string, minor: number): void {
   const given = (path: string) =>
     operations.flatMap((o) => (o.path === path && o.op !== 'remove' && o.value !== undefined ? [o.value] : []));
   const invalid = (message: string) => new ServiceError('INVALID_PARAMETER', message);
@@ -29,7 +29,7 @@ export function checkPatchValues(operations: readonly PatchOperation[], ident: s
   for (const name of given('/name')) {
     // A name is taken away by removing it.
     if (typeof name !== 'string') throw invalid(`${refusal} '${name === null ? 'None' : JSON.stringify(name)}'`);
-    checkNodeName(name, refusal);
+    checkNodeName(name, refusal, minor);
   }
 }
 

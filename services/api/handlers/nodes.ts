@@ -38,7 +38,7 @@ import { nextText } from '../views/links.ts';
 import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
 import { NODE_FIELD, NODE_FIELDS, NODE_NO_SORT_KEYS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
 import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
-import { checkInterfaces, checkNewNetworkData, nodePatchFrom } from './node-input.ts';
+import { checkInterfaces, checkNewNetworkData, checkNodeName, nodePatchFrom } from './node-input.ts';
 import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
 
 /** There are few microversions. */
@@ -218,7 +218,9 @@ export const createNode: Handler = async (request, services) => {
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
-  const patch = await nodePatchFrom(body, services.db.read, 'create');
+  if (typeof body['name'] === 'string')
+    checkNodeName(body['name'], 'Cannot create node with invalid name', request.minor);
+  const patch = await nodePatchFrom(body, services.db.read);
   const conductors = await readConductors(services);
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
@@ -295,7 +297,7 @@ export const patchNode: Handler = async (request, services) => {
       'INVALID_PARAMETER',
       "The reset_interfaces parameter can only be used when changing the node's driver.",
     );
-  checkPatchValues(operations, request.params['node']!);
+  checkPatchValues(operations, request.params['node']!, request.minor);
   const conductors = await readConductors(services);
 
   const node = await services.db.write('patch node', async (tx) => {
@@ -328,7 +330,7 @@ export const patchNode: Handler = async (request, services) => {
         changed['instance_info'] as JsonObject,
         maskInstanceInfo,
       );
-    const patch = await nodePatchFrom(changed, tx, 'patch');
+    const patch = await nodePatchFrom(changed, tx);
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
