@@ -1,4 +1,5 @@
 /** The API's contract as data: made from openapi.yaml, which is written by hand. */
+import { readFile } from 'node:fs/promises';
 import spec from './generated/openapi.json' with { type: 'json' };
 
 export interface ParameterSpec {
@@ -76,5 +77,11 @@ export const OPERATIONS: readonly OperationSpec[] = Object.entries(spec.paths as
   });
 });
 
-/** The whole document, for schema compilers and for the rendered documentation. */
+/** The contract as a document, for schema compilers. */
 export const openapi: object = spec;
+
+/** JSON text of the document that is published: the contract with descriptions and examples. Read when somebody asks for it. */
+export const readDocument = (): Promise<string> =>
+  readFile(new URL('./generated/document.json', import.meta.url), 'utf8');
+/** The schemas that others refer to, by name. */
+export const SCHEMAS: Readonly<Record<string, object>> = spec.components.schemas;

@@ -204,7 +204,7 @@ export type RunPatch = Partial<
   >
 >;
 export interface RunRepository {
-  /** A second unfinished run of one node is INVALID_STATE. `fence` is the node's lease. */
+  /** A second unfinished run of one node is INVALID_STATE. `fence` is the node's lease. The node's oldest finished runs go. */
   create(
     run: Pick<
       Run,
@@ -214,8 +214,8 @@ export interface RunRepository {
   get(id: RunId): Promise<Run | undefined>;
   /** The unfinished run of a node, if there is one. */
   current(nodeUuid: NodeId): Promise<Run | undefined>;
-  /** The newest run of a node, finished or not; with `verb`, of that verb. */
-  latest(nodeUuid: NodeId, verb?: Run['verb']): Promise<Run | undefined>;
+  /** The newest run of a node, finished or not; with `verbs`, of these. */
+  latest(nodeUuid: NodeId, verbs?: readonly Run['verb'][]): Promise<Run | undefined>;
   listUnfinished(owner?: SessionId): Promise<Run[]>;
   /** Ids of the runs in state `running` of an owner: for who only wants to know which there are. */
   listRunningIds(owner: SessionId): Promise<RunId[]>;

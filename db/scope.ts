@@ -16,6 +16,7 @@ import type {
   RunRepository,
   TokenRepository,
 } from './repositories.ts';
+import { unknownMarker } from './statements/paging.ts';
 
 /** What Ironic shows in place of fields of a node that its lessee may not see. */
 const REDACTED = {
@@ -72,8 +73,7 @@ const nodeNotFound = (uuid: string) => new ServiceError('NODE_NOT_FOUND', `Node 
 
 /** A marker of what is not seen is as unknown as one that was made up: its place in the order tells nothing. */
 async function checkMarker(page: Page, noun: string, find: (ident: string) => Promise<unknown>): Promise<void> {
-  if (page.marker !== undefined && !(await find(page.marker)))
-    throw new ServiceError('INVALID_PARAMETER', `The marker ${page.marker} is not a ${noun} that exists.`);
+  if (page.marker !== undefined && !(await find(page.marker))) throw unknownMarker(noun, page.marker);
 }
 
 const withOwner = (columns: readonly string[]) => (columns.includes('owner') ? columns : [...columns, 'owner']);
@@ -310,7 +310,7 @@ function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string):
     ...runs,
     get: async (id) => see(await runs.get(id)),
     current: async (nodeUuid) => see(await runs.current(nodeUuid)),
-    latest: async (nodeUuid, verb) => see(await runs.latest(nodeUuid, verb)),
+    latest: async (nodeUuid, verbs) => see(await runs.latest(nodeUuid, verbs)),
   };
 }
 

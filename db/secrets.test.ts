@@ -29,6 +29,16 @@ it('opens only what it closed, where it closed it', () => {
     expect(() => cipher.open(text, 'node', 'field')).toThrow(/not configured/);
 });
 
+it('remembers what it has opened, and no more than that', () => {
+  const many = Array.from({ length: 1_500 }, (_, i) => cipher.seal(`secret ${i}`, 'node', 'field'));
+  for (let round = 0; round < 2; round++)
+    for (const [i, sealed] of many.entries()) {
+      expect(cipher.open(sealed, 'node', 'field')).toBe(`secret ${i}`);
+      expect(cipher.open(sealed, 'node', 'field')).toBe(`secret ${i}`);
+    }
+  expect(() => cipher.open(many[7]!, 'other', 'field')).toThrow(/does not open/);
+});
+
 it('opens with an old key and closes with the new one', () => {
   const next = createCipher({ keyId: 'k2', key: key.map((b) => b ^ 1), old: [{ keyId: 'k1', key }] }, seededRandom(2));
   expect(next.open(cipher.seal('x', 'n', 'f'), 'n', 'f')).toBe('x');

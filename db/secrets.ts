@@ -52,6 +52,18 @@ export const MASK = '******';
 /** Replaces every sealed value in JSON text by `"******"` without parsing it. */
 export const maskSealed = (json: string): string => json.replaceAll(SEALED_IN_JSON, `"${MASK}"`);
 
+/**
+ * So many opened values are remembered, those used last: a node is read some dozen times on its way through a deployment, and
+ * a conductor that works on it has its secrets in memory anyway. Long ones (config drives) are read once.
+ */
+const REMEMBERED = 1_000;
+const REMEMBERED_LENGTH = 1_000;
+interface Opened {
+  readonly owner: string;
+  readonly field: string;
+  readonly plain: string;
+}
+
 export interface Cipher {
   seal(plain: string, owner: string, field: string): string;
   /** @throws Error when the key is unknown or the text was changed or belongs elsewhere. */
@@ -73,14 +85,32 @@ export function createCipher(keys: SecretKeys, random: Random): Cipher {
   const currentKey = known.get(keys.keyId)!;
   const associated = (owner: string, field: string) => Buffer.from(`${owner}\n${field}`);
 
+  const remembered = new Map<string, Opened>();
+  function remember(sealed: string, opened: Opened): void {
+    if (sealed.length > REMEMBERED_LENGTH) return;
+    // The map's order is that of the last use.
+    if (!remembered.delete(sealed) && remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(sealed, opened);
+  }
+
   const seal = (plain: string, owner: string, field: string): string => {
     const nonce = random.bytes(12);
     const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(associated(owner, field));
     const body = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
+    const sealed = `v1:${keys.keyId}:${Buffer.from(nonce).toString('base64url')}:${body.toString('base64url')}`;
+    remember(sealed, { owner, field, plain });
+    return sealed;
   };
 
   const open = (sealed: string, owner: string, field: string): string => {
+    const known = remembered.get(sealed);
+    const isKnown = known?.owner === owner && known.field === field;
+    const plain = isKnown ? known.plain : decrypt(sealed, owner, field);
+    remember(sealed, { owner, field, plain });
+    return plain;
+  };
+
+  const decrypt = (sealed: string, owner: string, field: string): string => {
     const [, keyId = '', nonce = '', text = ''] = SEALED.exec(sealed) ?? [];
     const key = known.get(keyId);
     if (!key)

@@ -1,16 +1,19 @@
-/** Makes api-spec/generated/ from api-spec/openapi.yaml and the resources beside it. `--check` writes nothing and fails when it is stale. */
+/**
+ * Makes api-spec/generated/ from what is written by hand beside it: the contract (openapi.yaml, resources/) and the document that is
+ * published, which has descriptions.yaml and examples/ in addition. `--examples` first takes the answers of the examples from a live
+ * service. `--check` writes nothing and fails when something is stale.
+ */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { readExamples } from '@bessemer/api-spec/testing';
 import { parse } from 'yaml';
+import { addExamples, describe, type Descriptions, isTree, type Tree } from './api-document.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 const check = process.argv.includes('--check');
 const toolDir = join(root, 'tools/openapi-types');
-
-type Tree = { [key: string]: unknown };
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Adds `more` to `base`, at any depth; a leaf that is there already is an error that names its place and file. */
 function merge(base: Tree, more: Tree, file: string, at = ''): void {
@@ -28,6 +31,15 @@ const spec = read('openapi.yaml');
 for (const name of readdirSync(join(root, 'api-spec/resources')).toSorted())
   merge(spec, read(`resources/${name}`), name);
 const json = `${JSON.stringify(spec, null, 1)}\n`;
+
+// The service is loaded only for this: it may not run yet while its contract is being written.
+if (process.argv.includes('--examples')) await (await import('./examples.ts')).rewriteExamples();
+const published = JSON.parse(json) as Tree;
+for (const problem of describe(published, read('descriptions.yaml') as unknown as Descriptions)) {
+  console.error(`gen-api: api-spec/descriptions.yaml: ${problem}`);
+  process.exitCode = 1;
+}
+addExamples(published, readExamples());
 
 if (!existsSync(join(toolDir, 'node_modules/openapi-typescript'))) {
   console.log('gen-api: installing openapi-typescript into its own folder');
@@ -51,7 +63,11 @@ try {
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   );
-  const made = { 'openapi.json': json, 'types.ts': readFileSync(join(work, 'types.ts'), 'utf8') };
+  const made = {
+    'openapi.json': json,
+    'document.json': `${JSON.stringify(published, null, 1)}\n`,
+    'types.ts': readFileSync(join(work, 'types.ts'), 'utf8'),
+  };
   let stale = false;
   for (const [name, content] of Object.entries(made)) {
     const path = join(root, 'api-spec/generated', name);

@@ -70,7 +70,7 @@ function copyWorkspace(folder: string): Manifest {
   walk(join(root, folder));
   const exports = Object.fromEntries(
     Object.entries(manifest.exports ?? {})
-      .filter(([door]) => door !== './testing')
+      .filter(([door]) => !door.endsWith('/testing'))
       .map(([door, file]) => [door, file.replace(/\.ts$/, '.js')]),
   );
   writeFileSync(

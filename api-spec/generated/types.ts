@@ -271,6 +271,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/chassis/{chassis}/nodes/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        /** The nodes of a chassis with all fields */
+        get: operations["listChassisNodesDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conductors": {
         parameters: {
             query?: never;
@@ -411,7 +430,7 @@ export interface paths {
         /** List inspection rules */
         get: operations["listInspectionRules"];
         put?: never;
-        /** Create a inspection rule */
+        /** Create an inspection rule */
         post: operations["createInspectionRule"];
         /** Remove all inspection rules */
         delete: operations["deleteInspectionRules"];
@@ -429,15 +448,15 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Show a inspection rule */
+        /** Show an inspection rule */
         get: operations["getInspectionRule"];
         put?: never;
         post?: never;
-        /** Remove a inspection rule */
+        /** Remove an inspection rule */
         delete: operations["deleteInspectionRule"];
         options?: never;
         head?: never;
-        /** Change a inspection rule */
+        /** Change an inspection rule */
         patch: operations["patchInspectionRule"];
         trace?: never;
     };
@@ -862,6 +881,29 @@ export interface paths {
         patch: operations["patchDriverVendorMethod"];
         trace?: never;
     };
+    "/v1/drivers/{driver}/vendor_passthru": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        /** Call the vendor method of a hardware type that the query names */
+        get: operations["getDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        put: operations["putDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        post: operations["postDriverVendorQuery"];
+        /** Call the vendor method of a hardware type that the query names */
+        delete: operations["deleteDriverVendorQuery"];
+        options?: never;
+        head?: never;
+        /** Call the vendor method of a hardware type that the query names */
+        patch: operations["patchDriverVendorQuery"];
+        trace?: never;
+    };
     "/v1/drivers/{driver}/raid/logical_disk_properties": {
         parameters: {
             query?: never;
@@ -1193,6 +1235,25 @@ export interface paths {
         patch: operations["patchPortgroup"];
         trace?: never;
     };
+    "/v1/portgroups/{portgroup}/ports/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        /** The ports of a port group with all fields */
+        get: operations["listPortgroupPortsDetail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/portgroups/{portgroup}/ports": {
         parameters: {
             query?: never;
@@ -1204,6 +1265,26 @@ export interface paths {
         };
         /** The ports of a port group */
         get: operations["listPortgroupPorts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/portgroups/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The port groups of a node with all fields */
+        get: operations["listNodePortgroupsDetail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1244,6 +1325,26 @@ export interface paths {
         };
         /** The ports of a node */
         get: operations["listNodePorts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/nodes/{node}/ports/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        /** The ports of a node with all fields */
+        get: operations["listNodePortsDetail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1306,6 +1407,60 @@ export interface paths {
         head?: never;
         /** Change a port */
         patch: operations["patchPort"];
+        trace?: never;
+    };
+    "/v1/lookup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Closed (403); an agent of Ironic's would look up its node here */
+        get: operations["lookup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/heartbeat/{node}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closed (403); an agent of Ironic's would say here that it is up */
+        post: operations["heartbeat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/continue_inspection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closed (403); an agent of Ironic's would send here what it found */
+        post: operations["continueInspection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/runbooks": {
@@ -1841,6 +1996,8 @@ export interface components {
     schemas: {
         /** @description A boolean, or one as text (Ironic takes true, 1, yes, on, t, y and their opposites) */
         Bool: boolean | string | number;
+        /** @description A boolean, or one as text; null is the default */
+        Flag: boolean | string | null;
         Time: string | null;
         Text: string | null;
         Json: Record<string, never> | null;
@@ -1969,13 +2126,10 @@ export interface components {
             events: {
                 /** @enum {string} */
                 event: "network.bind_port" | "network.unbind_port" | "network.delete_port";
-                /** Format: uuid */
                 port_id: string;
                 mac_address: string;
                 status: string;
-                /** Format: uuid */
                 device_id?: string | null;
-                /** Format: uuid */
                 "binding:host_id"?: string | null;
                 "binding:vnic_type"?: string | null;
             }[];
@@ -2085,7 +2239,7 @@ export interface components {
         };
         RuleAction: {
             /** @enum {string} */
-            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "api-call" | "log" | "fail";
+            op: "set-attribute" | "extend-attribute" | "del-attribute" | "set-port-attribute" | "extend-port-attribute" | "del-port-attribute" | "set-plugin-data" | "extend-plugin-data" | "unset-plugin-data" | "add-trait" | "remove-trait" | "set-capability" | "unset-capability" | "log" | "fail";
             args: unknown[] | Record<string, never>;
             loop?: unknown[] | Record<string, never>;
         };
@@ -2163,7 +2317,8 @@ export interface components {
         };
         PowerRequest: {
             target: string;
-            timeout?: number | null;
+            /** @description Seconds */
+            timeout?: number | string | null;
         };
         ProvisionRequest: {
             target: string;
@@ -2175,8 +2330,10 @@ export interface components {
             disable_ramdisk?: components["schemas"]["Bool"] | null;
             runbook?: string | null;
         };
+        DeployStepRequests: (components["schemas"]["StepRequest"] & Record<string, never>)[];
+        StepRequests: components["schemas"]["StepRequest"][];
         StepRequest: {
-            interface?: string;
+            interface: string;
             step: string;
             args?: Record<string, never>;
             priority?: number;
@@ -2203,17 +2360,19 @@ export interface components {
             network_data?: components["schemas"]["Json"];
             resource_class?: string | null;
             conductor_group?: string | null;
-            automated_clean?: components["schemas"]["Bool"] | null;
-            protected?: components["schemas"]["Bool"];
-            protected_reason?: components["schemas"]["Text"];
-            retired?: components["schemas"]["Bool"];
+            automated_clean?: components["schemas"]["Flag"];
+            maintenance?: components["schemas"]["Flag"];
+            retired?: components["schemas"]["Flag"];
             retired_reason?: components["schemas"]["Text"];
             owner?: string | null;
             lessee?: string | null;
             shard?: string | null;
             parent_node?: components["schemas"]["Text"];
             description?: string | null;
-            disable_power_off?: components["schemas"]["Bool"];
+            disable_power_off?: components["schemas"]["Flag"];
+            boot_mode?: components["schemas"]["Text"];
+            secure_boot?: components["schemas"]["Flag"];
+            console_enabled?: components["schemas"]["Flag"];
             bios_interface?: components["schemas"]["Text"];
             boot_interface?: components["schemas"]["Text"];
             console_interface?: components["schemas"]["Text"];
@@ -2243,8 +2402,7 @@ export interface components {
             resource_class?: string | null;
             conductor_group?: string | null;
             automated_clean?: boolean | null;
-            protected?: boolean;
-            protected_reason?: components["schemas"]["Text"];
+            maintenance?: boolean;
             retired?: boolean;
             retired_reason?: components["schemas"]["Text"];
             owner?: string | null;
@@ -2253,6 +2411,9 @@ export interface components {
             parent_node?: components["schemas"]["Text"];
             description?: string | null;
             disable_power_off?: boolean;
+            boot_mode?: components["schemas"]["Text"];
+            secure_boot?: boolean | null;
+            console_enabled?: boolean;
             bios_interface?: components["schemas"]["Text"];
             boot_interface?: components["schemas"]["Text"];
             console_interface?: components["schemas"]["Text"];
@@ -2272,13 +2433,11 @@ export interface components {
             inspection_started_at?: components["schemas"]["Time"];
             inspection_finished_at?: components["schemas"]["Time"];
             allocation_uuid?: components["schemas"]["Text"];
-            boot_mode?: components["schemas"]["Text"];
-            secure_boot?: boolean | null;
-            maintenance?: boolean;
+            protected?: boolean;
+            protected_reason?: components["schemas"]["Text"];
             maintenance_reason?: components["schemas"]["Text"];
             fault?: components["schemas"]["Text"];
             health?: components["schemas"]["Text"];
-            console_enabled?: boolean;
             clean_step?: Record<string, never>;
             deploy_step?: Record<string, never>;
             service_step?: Record<string, never>;
@@ -2307,7 +2466,7 @@ export interface components {
             mode?: string | null;
             properties?: components["schemas"]["Json"];
             extra?: components["schemas"]["Json"];
-            standalone_ports_supported?: components["schemas"]["Bool"] | null;
+            standalone_ports_supported?: string | boolean | null;
             physical_network?: string | null;
             category?: string | null;
         };
@@ -2336,10 +2495,10 @@ export interface components {
             node_ident?: string | null;
             extra?: components["schemas"]["Json"];
             local_link_connection?: components["schemas"]["Json"];
-            pxe_enabled?: components["schemas"]["Bool"] | null;
+            pxe_enabled?: string | boolean | null;
             portgroup_uuid?: components["schemas"]["Text"];
             physical_network?: string | null;
-            is_smartnic?: components["schemas"]["Bool"] | null;
+            is_smartnic?: string | boolean | null;
             name?: string | null;
             description?: string | null;
             vendor?: string | null;
@@ -2431,6 +2590,9 @@ export interface components {
             /** @description Send it as Authorization: Bearer TOKEN */
             token: string;
         };
+        TraitsRequest: {
+            traits?: string[];
+        };
         Traits: {
             traits: string[];
         };
@@ -2442,7 +2604,9 @@ export interface components {
         };
         V1: {
             id: string;
-            media_types: Record<string, never>[];
+            media_types: {
+                [key: string]: string;
+            };
             version: components["schemas"]["Version"];
         } & {
             [key: string]: components["schemas"]["Links"];
@@ -2450,8 +2614,7 @@ export interface components {
         VolumeConnectorCreate: {
             uuid?: string | null;
             node_uuid: string;
-            /** @enum {string} */
-            type: "iqn" | "ip" | "mac" | "wwnn" | "wwpn" | "port" | "portgroup";
+            type: string;
             connector_id: string;
             extra?: components["schemas"]["Json"];
         };
@@ -2470,7 +2633,7 @@ export interface components {
             node_uuid: string;
             volume_type: string;
             volume_id: string;
-            boot_index: number | string;
+            boot_index: number;
             properties?: components["schemas"]["Json"];
             extra?: components["schemas"]["Json"];
         };
@@ -2724,7 +2887,7 @@ export interface components {
                 };
             };
         };
-        /** @description A inspection rule */
+        /** @description An inspection rule */
         InspectionRule: {
             headers: {
                 [name: string]: unknown;
@@ -3558,8 +3721,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
             };
             header?: never;
             path?: never;
@@ -3627,6 +3788,26 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                chassis: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["NodeList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listChassisNodesDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
             };
             header?: never;
             path: {
@@ -3764,7 +3945,7 @@ export interface operations {
     listDrivers: {
         parameters: {
             query?: {
-                type?: "classic" | "dynamic";
+                type?: string;
                 detail?: components["schemas"]["Bool"];
                 fields?: string;
             };
@@ -4619,6 +4800,108 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    putDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    postDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
+    patchDriverVendorQuery: {
+        parameters: {
+            query?: {
+                method?: string;
+            };
+            header?: never;
+            path: {
+                driver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: components["responses"]["Anything"];
+            202: components["responses"]["Empty"];
+            default: components["responses"]["Error"];
+        };
+    };
     getRaidProperties: {
         parameters: {
             query?: never;
@@ -4872,8 +5155,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 chassis_uuid?: string;
                 instance_uuid?: string;
                 associated?: components["schemas"]["Bool"];
@@ -5053,8 +5334,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 node?: string;
                 address?: string;
                 shard?: string;
@@ -5117,6 +5396,26 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    listPortgroupPortsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path: {
+                portgroup: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
     listPortgroupPorts: {
         parameters: {
             query?: {
@@ -5140,6 +5439,27 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodePortgroupsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortgroupList"];
             default: components["responses"]["Error"];
         };
     };
@@ -5179,6 +5499,27 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+            };
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["PortList"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listNodePortsDetail: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["limit"];
+                marker?: components["parameters"]["marker"];
+                sort_key?: components["parameters"]["sort_key"];
+                sort_dir?: components["parameters"]["sort_dir"];
             };
             header?: never;
             path: {
@@ -5244,8 +5585,6 @@ export interface operations {
                 marker?: components["parameters"]["marker"];
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
-                fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
                 node?: string;
                 node_uuid?: string;
                 address?: string;
@@ -5308,6 +5647,58 @@ export interface operations {
         requestBody: components["requestBodies"]["Patch"];
         responses: {
             200: components["responses"]["Port"];
+            default: components["responses"]["Error"];
+        };
+    };
+    lookup: {
+        parameters: {
+            query?: {
+                addresses?: string;
+                node_uuid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            default: components["responses"]["Error"];
+        };
+    };
+    heartbeat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID or name */
+                node: components["parameters"]["node"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            default: components["responses"]["Error"];
+        };
+    };
+    continueInspection: {
+        parameters: {
+            query?: {
+                node_uuid?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
             default: components["responses"]["Error"];
         };
     };
@@ -5571,7 +5962,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Traits"];
+                "application/json": components["schemas"]["TraitsRequest"];
             };
         };
         responses: {
@@ -5606,7 +5997,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
         responses: {
             204: components["responses"]["Empty"];
             default: components["responses"]["Error"];
@@ -5728,7 +6123,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5813,7 +6208,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5837,7 +6232,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;
@@ -5922,7 +6317,7 @@ export interface operations {
                 sort_key?: components["parameters"]["sort_key"];
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
-                detail?: components["parameters"]["detail"];
+                detail?: components["schemas"]["Bool"];
                 node?: string;
             };
             header?: never;

@@ -61,7 +61,6 @@ export interface RunbookFilter {
 
 export type PortPatch = ResourcePatch<Port>;
 export type PortRepository = ResourceRepository<Port, PortFilter>;
-export type ChassisPatch = ResourcePatch<Chassis>;
 export type ChassisRepository = ResourceRepository<Chassis, object>;
 
 /** Joined into Repositories. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '@bessemer/ports';
 import { ManualClock, seededRandom } from '@bessemer/ports/testing';
-import { afterAll } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 import { describeRepositories } from '../suite/index.ts';
 import { memoryDb, testSecrets } from '../testing.ts';
 import { openSqlite } from './sqlite.ts';
@@ -22,4 +22,14 @@ describeRepositories('SQLite in a file', async () => {
   const file = join(folder, `${++files}.sqlite`);
   const db = await openSqlite({ file, clock, random: seededRandom(1), log: silentLog, secrets: testSecrets });
   return { db, passTime: (ms) => clock.advance(ms) };
+});
+
+it('a full disk is told as what passes when somebody sees to it', async () => {
+  const db = await memoryDb({ clock: new ManualClock() });
+  const full = () => Promise.reject(Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' }));
+  await expect(db.write('test', full)).rejects.toMatchObject({
+    code: 'TEMPORARY_FAILURE',
+    publicMessage: expect.stringContaining('database or disk is full'),
+  });
+  await db.close();
 });

@@ -1,6 +1,7 @@
 /** The embedded engine: better-sqlite3, WAL, synchronous=FULL; one writer, and a second connection that only reads. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { closeSync, openSync } from 'node:fs';
+import { coerceError, ServiceError } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
 import Database from 'better-sqlite3';
 import { knex } from '../statements/knex.ts';
@@ -10,6 +11,7 @@ import type { ConductorCache } from '../resources/context.ts';
 import { createRepositories } from '../resources/index.ts';
 import { createCipher } from '../secrets.ts';
 import { bind } from '../statements/statement.ts';
+import { isStorageFailure } from '../statements/violations.ts';
 import type { Compiled, Params, Row, Sql, Statement, Value } from '../statements/statement.ts';
 import { createBell } from './bell.ts';
 import type { OpenOptions } from './options.ts';
@@ -66,6 +68,21 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
     },
   };
 
+  /** What SQLite says of a full disk, in words for whoever asked. @throws TEMPORARY_FAILURE. */
+  async function written<T>(fn: () => Promise<T>): Promise<T> {
+    try {
+      return await writer.write(fn);
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      const { message } = coerceError(error);
+      throw new ServiceError(
+        'TEMPORARY_FAILURE',
+        `The database cannot be written: ${message}. Nothing was changed; see to the disk that holds the data directory, and try again.`,
+        { cause: error },
+      );
+    }
+  }
+
   return {
     engine: 'sqlite',
     read: createRepositories({ sql: readSql, cipher, fenceCheck, onEvent() {}, conductorCache }),
@@ -73,7 +90,7 @@ export async function openSqlite(options: OpenOptions & { readonly file: string 
       refuseInside('db.write');
       let hasEvents = false;
       let hasConductors = false;
-      const value = await writer.write(async () => {
+      const value = await written(async () => {
         let isOver = false;
         const guard = () => {
           if (isOver) throw new Error(`the transaction '${name}' is over: something in it was not awaited`);

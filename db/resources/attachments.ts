@@ -122,8 +122,11 @@ export const createVolumeConnectorRepository = tableRepository<VolumeConnector, 
   uniques: [
     {
       columns: ['type', 'connector_id'],
+      // An update may say only one of the two.
       message: (v) =>
-        `A volume connector with type '${v['type']}' and connector ID '${v['connector_id']}' already exists.`,
+        v['type'] === undefined || v['connector_id'] === undefined
+          ? 'Another volume connector of this type with this connector ID already exists.'
+          : `A volume connector with type ${v['type']} and connector ID ${v['connector_id']} already exists.`,
     },
   ],
   defaults: { extra: {} },

@@ -26,27 +26,69 @@ import { createSettingRepository } from './settings.ts';
 import { createWebhookRepository } from './webhooks.ts';
 import { createTokenRepository } from './tokens.ts';
 
+/** Most transactions use two or three: each is made when it is first used. */
 export function createRepositories(context: Context): Repositories {
+  const made: { -readonly [K in keyof Repositories]?: Repositories[K] } = {};
   return {
-    nodes: createNodeRepository(context),
-    ports: createPortRepository(context),
-    portgroups: createPortgroupRepository(context),
-    volumeConnectors: createVolumeConnectorRepository(context),
-    volumeTargets: createVolumeTargetRepository(context),
-    chassis: createChassisRepository(context),
-    deployTemplates: createDeployTemplateRepository(context),
-    runbooks: createRunbookRepository(context),
-    inspectionRules: createInspectionRuleRepository(context),
-    allocations: createAllocationRepository(context),
-    networks: createNetworkRepository(context),
-    runs: createRunRepository(context),
-    events: createEventRepository(context),
-    conductors: createConductorRepository(context),
-    boots: createBootRepository(context),
-    requests: createRequestRepository(context),
-    idempotency: createIdempotencyRepository(context),
-    webhooks: createWebhookRepository(context),
-    settings: createSettingRepository(context),
-    tokens: createTokenRepository(context),
+    get nodes() {
+      return (made.nodes ??= createNodeRepository(context));
+    },
+    get ports() {
+      return (made.ports ??= createPortRepository(context));
+    },
+    get portgroups() {
+      return (made.portgroups ??= createPortgroupRepository(context));
+    },
+    get volumeConnectors() {
+      return (made.volumeConnectors ??= createVolumeConnectorRepository(context));
+    },
+    get volumeTargets() {
+      return (made.volumeTargets ??= createVolumeTargetRepository(context));
+    },
+    get chassis() {
+      return (made.chassis ??= createChassisRepository(context));
+    },
+    get deployTemplates() {
+      return (made.deployTemplates ??= createDeployTemplateRepository(context));
+    },
+    get runbooks() {
+      return (made.runbooks ??= createRunbookRepository(context));
+    },
+    get inspectionRules() {
+      return (made.inspectionRules ??= createInspectionRuleRepository(context));
+    },
+    get allocations() {
+      return (made.allocations ??= createAllocationRepository(context));
+    },
+    get networks() {
+      return (made.networks ??= createNetworkRepository(context));
+    },
+    get runs() {
+      return (made.runs ??= createRunRepository(context));
+    },
+    get events() {
+      return (made.events ??= createEventRepository(context));
+    },
+    get conductors() {
+      return (made.conductors ??= createConductorRepository(context));
+    },
+    get boots() {
+      return (made.boots ??= createBootRepository(context));
+    },
+    get requests() {
+      return (made.requests ??= createRequestRepository(context));
+    },
+    get idempotency() {
+      return (made.idempotency ??= createIdempotencyRepository(context));
+    },
+    get webhooks() {
+      return (made.webhooks ??= createWebhookRepository(context));
+    },
+    get settings() {
+      return (made.settings ??= createSettingRepository(context));
+    },
+    get tokens() {
+      return (made.tokens ??= createTokenRepository(context));
+    },
   };
 }

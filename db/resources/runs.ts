@@ -30,11 +30,8 @@ const insert = statement((b) =>
 const get = statement((b) => runs(b).where('id', param('id')));
 const current = statement((b) => unfinished(b).where('node_uuid', param('nodeUuid')));
 const latest = statement((b) => runs(b).where('node_uuid', param('nodeUuid')).orderBy('seq', 'desc').limit(1));
-const latestOfVerb = statement((b) =>
-  runs(b)
-    .where({ node_uuid: param('nodeUuid'), verb: param('verb') })
-    .orderBy('seq', 'desc')
-    .limit(1),
+const latestOfVerbs = statement((b) =>
+  runs(b).where('node_uuid', param('nodeUuid')).where(b.inList('verb', 'verbs')).orderBy('seq', 'desc').limit(1),
 );
 const listUnfinished = statement((b) => unfinished(b).orderBy('seq'));
 const listOwned = statement((b) => unfinished(b).where('owner', param('owner')).orderBy('seq'));
@@ -62,6 +59,16 @@ const takeOver = statement((b) =>
     .where('id', param('id'))
     .where('fence', '<=', param('fence'))
     .update({ owner: param('owner'), fence: param('fence'), updated_at: b.now() }),
+);
+/** Finished runs of a node that are kept. Its last deployment stays whatever its age: it may be retried, and its timeline is shown. */
+const KEPT_PER_NODE = 100;
+const ofNode = (b: Builder) => b.knex('runs').where('node_uuid', param('nodeUuid'));
+const prune = statement((b) =>
+  ofNode(b)
+    .whereNotNull('finished_at')
+    .where('seq', '<=', ofNode(b).select('seq').orderBy('seq', 'desc').limit(1).offset(KEPT_PER_NODE))
+    .whereNotIn('seq', ofNode(b).whereIn('verb', ['deploy', 'rebuild']).select(b.knex.raw('coalesce(max(seq), 0)')))
+    .delete(),
 );
 const updates = statementFamily();
 
@@ -101,12 +108,17 @@ export function createRunRepository(context: Context): RunRepository {
           { context: { node: nodeUuid, run: id } },
         );
       }
+      await sql.run(prune, { nodeUuid });
       return mustGet(id);
     },
     get: async (id) => one(await first(sql, get, { id })),
     current: async (nodeUuid) => one(await first(sql, current, { nodeUuid })),
-    latest: async (nodeUuid, verb) =>
-      one(await (verb === undefined ? first(sql, latest, { nodeUuid }) : first(sql, latestOfVerb, { nodeUuid, verb }))),
+    latest: async (nodeUuid, verbs) =>
+      one(
+        await (verbs === undefined
+          ? first(sql, latest, { nodeUuid })
+          : first(sql, latestOfVerbs, { nodeUuid, verbs: JSON.stringify(verbs) })),
+      ),
     listUnfinished: async (owner) =>
       (await (owner === undefined ? sql.all(listUnfinished) : sql.all(listOwned, { owner }))).map(toRun),
     listRunningIds: async (owner) =>
@@ -122,9 +134,11 @@ export function createRunRepository(context: Context): RunRepository {
     listOverdue: async (now, limit) => (await sql.all(listOverdue, { now, limit })).map(toRun),
 
     async update(id, fence, patch) {
-      const before = await first(sql, get, { id });
-      if (!before) throw notFound(id);
-      const values: Record<string, Value> = toColumns(patch, RUN_COLUMNS, cipher, String(before['node_uuid']));
+      // Secrets are sealed for their node, which has to be known for them alone.
+      const hasSecrets = patch.input !== undefined || patch.notes !== undefined;
+      const before = hasSecrets ? await first(sql, get, { id }) : undefined;
+      if (hasSecrets && !before) throw notFound(id);
+      const values: Record<string, Value> = toColumns(patch, RUN_COLUMNS, cipher, String(before?.['node_uuid']));
       if (patch.waitingFor !== undefined) {
         const until = patch.waitingFor?.until;
         values['waiting_until'] = until !== undefined && Number.isFinite(until) ? Math.floor(until) : null;
@@ -135,10 +149,12 @@ export function createRunRepository(context: Context): RunRepository {
         if (fenceCheck) query.where('fence', param('fence'));
         return query.update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.now() });
       });
-      if ((await sql.run(update, { ...values, id, fence })) === 0)
+      if ((await sql.run(update, { ...values, id, fence })) === 0) {
+        const { fence: current } = await mustGet(id);
         throw new ServiceError('STALE_FENCE', `Run ${id} is no longer under the lease ${fence}.`, {
-          context: { run: id, fence, current: before['fence'] },
+          context: { run: id, fence, current },
         });
+      }
       return mustGet(id);
     },
 

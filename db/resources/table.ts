@@ -89,7 +89,7 @@ export function tableRepository<T extends { readonly uuid: string }, F extends o
     {
       columns: ['uuid'],
       message: (values: Readonly<Record<string, Value>>) =>
-        `A ${spec.noun} with UUID ${values['uuid']} already exists.`,
+        `${/^[aeiou]/.test(spec.noun) ? 'An' : 'A'} ${spec.noun} with UUID ${values['uuid']} already exists.`,
     },
     ...(spec.uniques ?? []),
   ];
@@ -133,7 +133,8 @@ export function tableRepository<T extends { readonly uuid: string }, F extends o
       isForeignKeyViolation(error) && spec.missingReference ? spec.missingReference(values) : error;
 
     const find = async (ident: string): Promise<T | undefined> => {
-      for (const { column, parse } of [...idents, ...(spec.idents ?? [])]) {
+      // A name that looks like a UUID is not looked for: it would stand for an item that is gone.
+      for (const { column, parse } of isUuid(ident) ? idents : (spec.idents ?? [])) {
         const value = parse ? parse(ident) : ident;
         const row = value === undefined ? undefined : await first(sql, selectBy([column]), { [column]: value });
         if (row) return toItem(row);

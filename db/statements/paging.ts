@@ -1,5 +1,5 @@
 /** Keyset paging: a page starts after the row of the marker, whatever has come or gone in between. */
-import { ServiceError } from '@bessemer/core';
+import { isUuid, ServiceError } from '@bessemer/core';
 import type { Knex } from 'knex';
 import type { Page } from '../repositories.ts';
 import { first, param, statementFamily } from './statement.ts';
@@ -14,10 +14,16 @@ export interface Paging {
 
 const markers = statementFamily();
 
+/** What is said of a marker that is none, in Ironic's words. @param noun what is listed, as "node". */
+export const unknownMarker = (noun: string, marker: string): ServiceError =>
+  isUuid(marker)
+    ? new ServiceError('NOT_FOUND', `${noun.charAt(0).toUpperCase()}${noun.slice(1)} ${marker} could not be found.`)
+    : new ServiceError('INVALID_PARAMETER', `Expected UUID for marker: ${marker.slice(0, 60)}`);
+
 /**
  * Order and start of a page. Nulls come first in ascending order on both engines; the row's id breaks ties.
  * `from` builds the query that finds the marker's row, `columns` maps sort keys to columns.
- * @throws INVALID_PARAMETER for a limit, a sort key or a marker that is none.
+ * @throws INVALID_PARAMETER for a limit, a sort key or a marker that is none, NOT_FOUND for a marker of nothing.
  */
 export async function planPage(
   sql: Sql,
@@ -51,8 +57,7 @@ export async function planPage(
         .select(b.knex.ref(table.id).as('id'), b.knex.ref(column).as('value')),
     );
     marker = await first(sql, find, { marker: page.marker.toLowerCase() });
-    if (!marker)
-      throw new ServiceError('INVALID_PARAMETER', `The marker ${page.marker} is not a ${table.noun} that exists.`);
+    if (!marker) throw unknownMarker(table.noun, page.marker);
   }
   const byId = column === table.id;
   const value = marker?.['value'] ?? null;

@@ -11,6 +11,9 @@ export const isUniqueViolation = (error: unknown): boolean => UNIQUE.has(codeOf(
 export const isForeignKeyViolation = (error: unknown): boolean => FOREIGN_KEY.has(codeOf(error));
 export const isSerializationFailure = (error: unknown): boolean => REPEATABLE.has(codeOf(error));
 
+/** True when a file of SQLite cannot be written or read just now: the disk is full or fails, or somebody else holds the file. */
+export const isStorageFailure = (error: unknown): boolean => /^SQLITE_(FULL|IOERR|BUSY)/.test(codeOf(error));
+
 /** True when the server could not be reached or went away: nothing is wrong with the statement. */
 export function isConnectionFailure(error: unknown): boolean {
   const code = codeOf(error);

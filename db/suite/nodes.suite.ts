@@ -230,7 +230,8 @@ export function describeNodes(make: MakeDb): void {
       const list = (page: Page) => codeOf(t.db.read.nodes.list({}, page));
       expect(await list({ limit: 0 })).toBe('INVALID_PARAMETER');
       expect(await list({ limit: 1.5 })).toBe('INVALID_PARAMETER');
-      expect(await list({ limit: 1, marker: newUuid() })).toBe('INVALID_PARAMETER');
+      expect(await list({ limit: 1, marker: newUuid() })).toBe('NOT_FOUND');
+      expect(await list({ limit: 1, marker: 'x' })).toBe('INVALID_PARAMETER');
       for (const sortKey of ['driver_info', 'nothing', 'toString', "uuid'"])
         expect(await list({ limit: 1, sortKey })).toBe('INVALID_PARAMETER');
       expect(await codeOf(t.db.read.nodes.listRows(['password'], {}, { limit: 1 }))).toBe('INVALID_PARAMETER');

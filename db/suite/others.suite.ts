@@ -1,4 +1,4 @@
-import type { DriverDescription } from '@bessemer/core';
+import type { DriverDescription, Run, RunId } from '@bessemer/core';
 import { asNetworkId } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PortPatch } from '../repositories.ts';
@@ -160,6 +160,29 @@ export function describeOthers(make: MakeDb): void {
       expect(await db.read.runs.listUnfinished()).toEqual([]);
     });
 
+    it('are kept for a while: the newest of each node, and its last deployment', async () => {
+      const { db } = t;
+      const { node, fence } = await leased();
+      const made: RunId[] = [];
+      const add = (verb: Run['verb']) =>
+        db.write('test', async (tx) => {
+          const { id } = await tx.runs.create({ ...newRun(node, fence), verb });
+          await tx.runs.update(id, fence, { state: 'done', finishedAt: 1 });
+          made.push(id);
+        });
+      const of = async (index: number) => (await db.read.runs.get(made[index]!))?.verb;
+      await add('deploy');
+      await add('deploy');
+      for (let i = 0; i < 100; i++) await add('power');
+      // A hundred, and the deployment before those.
+      expect(await Promise.all([0, 1, 2, 101].map(of))).toEqual([undefined, 'deploy', 'power', 'power']);
+      await add('power');
+      expect(await Promise.all([1, 2, 3].map(of))).toEqual(['deploy', undefined, 'power']);
+      const { node: other, fence: theirs } = await leased();
+      await db.write('test', (tx) => tx.runs.create(newRun(other, theirs)));
+      expect(await of(3)).toBe('power');
+    });
+
     it('are one unfinished at a time per node', async () => {
       const { db } = t;
       const { node, session, fence } = await leased();
@@ -172,7 +195,8 @@ export function describeOthers(make: MakeDb): void {
         tx.runs.create({ ...newRun(node, fence), verb: 'delete', state: 'queued' }),
       );
       expect((await db.read.runs.latest(node))?.id).toBe(two.id);
-      expect((await db.read.runs.latest(node, 'deploy'))?.id).toBe(one.id);
+      expect((await db.read.runs.latest(node, ['rebuild', 'deploy']))?.id).toBe(one.id);
+      expect(await db.read.runs.latest(node, ['rebuild'])).toBeUndefined();
       expect((await db.read.runs.listQueued()).map((r) => r.id)).toEqual([two.id]);
       expect((await db.read.runs.listUnfinished()).map((r) => r.id)).toEqual([two.id]);
       expect(await db.read.runs.listUnfinished(session)).toEqual([]);

@@ -32,7 +32,7 @@ export function describeScope(make: MakeDb): void {
       expect(await p.read.nodes.count({})).toBe(2);
       expect(await p.read.nodes.find('foreign')).toBeUndefined();
       expect(await p.read.nodes.get(foreign)).toBeUndefined();
-      expect(await codeOf(p.read.nodes.list({}, { limit: 1, marker: foreign }))).toBe('INVALID_PARAMETER');
+      expect(await codeOf(p.read.nodes.list({}, { limit: 1, marker: foreign }))).toBe('NOT_FOUND');
       expect(await p.read.nodes.list({}, { limit: 1, marker: owned })).toHaveLength(1);
       for (const work of [
         () => write(p, (tx) => tx.nodes.update(foreign, { name: 'mine' })),
@@ -100,7 +100,7 @@ export function describeScope(make: MakeDb): void {
         tx.ports.create({ uuid: newPortId(), nodeUuid: foreign, address: '52:54:00:00:00:04' }),
       );
       expect(await codeOf(onto)).toBe('NODE_NOT_FOUND');
-      expect(await codeOf(p.read.ports.list({}, { limit: 1, marker: theirs.uuid }))).toBe('INVALID_PARAMETER');
+      expect(await codeOf(p.read.ports.list({}, { limit: 1, marker: theirs.uuid }))).toBe('NOT_FOUND');
     });
 
     it('has the public runbooks too, to read', async () => {

@@ -31,6 +31,7 @@ export const EVENT_TYPES = {
   'agent.refused': 'an agent was refused {reason, address}',
   'image.ready': 'the image is in the depot {imageId, sizeBytes, usedBytes}',
   'image.written': 'the image is on the disk {bytes, seconds, device}',
+  'inspection.note': 'an inspection rule has something to say {text}',
   'ssh.answered': 'the deployed system answered on SSH {address, port}',
   'configure.task': 'a task of the play ended {task, name, outcome}',
   'configure.done': 'the play ended {ok, changed, failed, seconds}',

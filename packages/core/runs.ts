@@ -18,8 +18,11 @@ export interface Step {
   readonly abortable: boolean;
   /** Version of the step's arguments, so that a later release goes on with the runs of this one. */
   readonly v: number;
-  /** `driver`: the node's implementation of `interface` does it. Absent: a step of the conductor's, or the agent's, own. */
-  readonly source?: 'driver';
+  /**
+   * `driver`: the node's implementation of `interface` does it; `children`: it is done on the child nodes. Absent: a step of the
+   * conductor's, or the agent's, own.
+   */
+  readonly source?: 'driver' | 'children';
 }
 
 /** Steps done by one party, in order. An agent's segment is fixed after `hello`. */
@@ -116,10 +119,3 @@ export const INTERFACE_RANK: Readonly<Record<InterfaceKind, number>> = {
   rescue: 0,
   storage: 0,
 };
-
-/** Steps in the order in which they run: by priority, then by the rank of their interface; priority 0 is left out. */
-export function orderSteps(steps: readonly Step[]): Step[] {
-  return steps
-    .filter((s) => s.priority > 0)
-    .sort((a, b) => b.priority - a.priority || INTERFACE_RANK[b.interface] - INTERFACE_RANK[a.interface]);
-}

@@ -4,7 +4,7 @@
  * its own runs as they were, as from a cache or a replica that lags. So nothing but the fence in the database stands between it
  * and the work of its successor.
  */
-import type { Config, Run } from '@bessemer/core';
+import { type Config, type Run, ServiceError } from '@bessemer/core';
 import { createConductor, type Conductor, type Configurer, type ImageDepot, type SshProbe } from '@bessemer/conductor';
 import type { Db, Repositories } from '@bessemer/db';
 import { createIpmiClient } from '@bessemer/ipmi';
@@ -60,7 +60,8 @@ export function startConductor(options: ConductorProcessOptions): ConductorProce
   let remembered = new Map<string, Run>();
   let deathIn: { writes: number; when: 'before' | 'after' } | undefined;
 
-  const dbDown = (): Error => new Error('the database cannot be reached');
+  const dbDown = (): Error =>
+    new ServiceError('TEMPORARY_FAILURE', 'The database cannot be reached at the moment. Try again.');
   function readsOf<R extends object>(repository: R): R {
     const wrapped: Record<string, unknown> = {};
     for (const [key, fn] of Object.entries(repository) as Array<[string, (...args: unknown[]) => Promise<unknown>]>)

@@ -1,7 +1,8 @@
 /** The HTTP edge: carries requests to the operation that the specification names, and answers in Ironic's form. */
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { type Identity, isServiceError, ServiceError } from '@bessemer/core';
+import { type Identity, isServiceError, type Json, ServiceError } from '@bessemer/core';
+import { snapshotDb } from '@bessemer/db';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { clientAddress } from './access/address.ts';
 import { auditOf } from './access/audit.ts';
@@ -9,8 +10,10 @@ import type { Authenticator } from './access/authenticator.ts';
 import { authorize, createViews } from './access/gate.ts';
 import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
+import { createDocs } from './docs/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
+import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
 import { createExchange, type Exchange } from './http/exchange.ts';
 import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
@@ -40,7 +43,29 @@ const requestIdOf = (sent: string | undefined, fresh: string) =>
 /** What most clients ask for, and what no parser can trip over. */
 const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
-  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards)(\/|$)/;
+  /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards|lookup|heartbeat|continue_inspection)(\/|$)/;
+
+/** Below 1.91 a path may end in .json, which means nothing. */
+const DOT_JSON_ENDS = 91;
+const DOT_JSON = /^(\/.*[^/])\.json\/?$/;
+
+interface Answer {
+  readonly operation: string;
+  readonly reply: Reply;
+}
+
+/** What stays the same when a request is read in two ways. */
+interface Asking {
+  readonly minor: number;
+  readonly requestId: string;
+  readonly readBody: () => Promise<Json | undefined>;
+}
+
+/** Whether the end of the path is the name of something rather than a word of the API. */
+function namesItsLast(method: string, path: string): boolean {
+  const match = matchOperation(method, path);
+  return match.kind === 'found' && match.operation.path.endsWith('}');
+}
 
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
@@ -52,7 +77,8 @@ const STOP_PATIENCE_MS = 2_000;
 const LOOK_MS = 30_000;
 
 /** Builds the API. It starts nothing by itself. */
-export function createApi(options: ApiOptions): Api {
+export function createApi(given: ApiOptions): Api {
+  const options: ApiOptions = { ...given, db: snapshotDb(given.db) };
   const { log, random, clock } = options;
   const metrics = new Registry();
   const seconds = new Histogram({
@@ -62,6 +88,14 @@ export function createApi(options: ApiOptions): Api {
     registers: [metrics],
     buckets: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
   });
+  // Finding the line of a histogram by its labels costs more than adding to it.
+  const lines = new Map<string, { observe(value: number): void }>();
+  function observe(operation: string, status: number, tookS: number): void {
+    const key = `${operation} ${status}`;
+    let line = lines.get(key);
+    if (!line) lines.set(key, (line = seconds.labels(operation, String(status))));
+    line.observe(tookS);
+  }
   const streams = new Gauge({ name: 'bessemer_api_event_streams', help: 'Open event streams', registers: [metrics] });
   const failures = new Counter({
     name: 'bessemer_api_failures_total',
@@ -71,6 +105,7 @@ export function createApi(options: ApiOptions): Api {
   const stopping = new AbortController();
   const { perform } = createPerformer(options, HANDLERS);
   const viewOf = createViews(options.db);
+  const docs = createDocs();
 
   /** Aborted when the client goes away, what it logged in with holds no more, or the service stops. */
   function signalOf(
@@ -99,7 +134,10 @@ export function createApi(options: ApiOptions): Api {
     return AbortSignal.any([gone.signal, stopping.signal]);
   }
 
-  async function answer(ctx: Exchange, requestId: string): Promise<{ operation: string; reply: Reply }> {
+  async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
+    if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
+      throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
+    if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
     // Paths without /v1 mean version 1, as Ironic routes them.
     const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
     const minor = negotiateMinor(
@@ -108,14 +146,37 @@ export function createApi(options: ApiOptions): Api {
     );
     ctx.set(VERSION_HEADERS.version, `1.${minor}`);
     if (minor >= 107) ctx.set('X-OpenStack-Request-Id', requestId);
+    let sent: Promise<Json | undefined> | undefined;
+    const asked = { minor, requestId, readBody: () => (sent ??= readJsonBody(ctx.req, path)) };
+    const bare = minor < DOT_JSON_ENDS && ctx.get(VERSION_HEADERS.version) ? DOT_JSON.exec(path)?.[1] : undefined;
+    if (bare === undefined) return answerAt(ctx, path, asked);
+    try {
+      return await answerAt(ctx, bare, asked);
+    } catch (error) {
+      // Names may end like that.
+      if (isServiceError(error) && error.status === 404 && namesItsLast(ctx.method, bare))
+        return answerAt(ctx, path, asked);
+      throw error;
+    }
+  }
+
+  async function readDocs(ctx: Exchange): Promise<Reply> {
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+      ctx.set('Allow', 'GET, HEAD');
+      throw routeError('METHOD_NOT_ALLOWED', `${ctx.method} is not possible here; allowed: GET, HEAD.`);
+    }
+    const reply = await docs.read(ctx.path, ctx.get('If-None-Match') || undefined);
+    if (!reply) throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    return reply;
+  }
+
+  async function answerAt(ctx: Exchange, path: string, { minor, requestId, readBody }: Asking): Promise<Answer> {
     const match = matchOperation(ctx.method, path);
-    if (match.kind === 'none') throw new ServiceError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
+    if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
     if (match.kind === 'method') {
-      ctx.set('Allow', match.allowed.join(', '));
-      throw new ServiceError(
-        'METHOD_NOT_ALLOWED',
-        `${ctx.method} is not possible here; allowed: ${match.allowed.join(', ')}.`,
-      );
+      const { error, allowed } = wrongMethod(ctx.method, match, minor);
+      if (allowed) ctx.set('Allow', allowed);
+      throw error;
     }
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
@@ -128,18 +189,16 @@ export function createApi(options: ApiOptions): Api {
         address,
       });
     const identity = operation.isPublic ? NOBODY : await logIn();
+    checkNodeIdent(params['node']);
     const db = viewOf(identity);
     const query = new URLSearchParams(ctx.querystring);
     await authorize({ operation, params, query }, identity, db);
-    if (minor < operation.since)
-      throw new ServiceError(
-        'NOT_FOUND',
-        `Not Found: ${operation.operationId} needs API version 1.${operation.since} or newer.`,
-      );
+    if (minor < operation.since) throw tooOld(operation);
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
-    const body = operation.bodySchema ? await readJsonBody(ctx.req, path) : undefined;
+    const sent = operation.bodySchema ? await readBody() : undefined;
+    const body = sent === undefined && operation.bodyRequired ? {} : sent;
     checkBody(operation, body);
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);
     const scoped: ApiServices = db === options.db ? options : { ...options, db };
@@ -224,6 +283,8 @@ export function createApi(options: ApiOptions): Api {
       );
       status = fault.status;
       if (status >= 500) failures.inc();
+      // What is left of the body is not waited for: the next request cannot come after it.
+      if (status === 413) ctx.set('Connection', 'close');
       if (status === 503) ctx.set('Retry-After', '1');
       if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
       if (status === 429 && isServiceError(error)) ctx.set('Retry-After', String(error.context['retryAfterS'] ?? 1));
@@ -232,7 +293,7 @@ export function createApi(options: ApiOptions): Api {
       if (ctx.res.headersSent) ctx.res.destroy();
       else ctx.send(status, fault.body);
     }
-    seconds.observe({ operation, status: String(status) }, (clock.monotonicMs() - startedMs) / 1000);
+    observe(operation, status, (clock.monotonicMs() - startedMs) / 1000);
   }
   /** What breaks while it is sent: a client that left is no error. */
   const onBreak = (error: NodeJS.ErrnoException) => {

@@ -68,3 +68,16 @@ it('a creation that is sent to two processes at once is done once', async () => 
   }
   expect(await dbs[0]!.read.nodes.count({})).toBe(11);
 });
+
+it('patches of one node at two processes lose nothing of each other', async () => {
+  const made = await apis[0]!.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware' } });
+  const path = `/v1/nodes/${String(made.json['uuid'])}`;
+  for (let round = 1; round <= 20; round++) {
+    const replies = await each((api, n) =>
+      api.request('PATCH', path, { body: [{ op: 'add', path: `/extra/by${n}-${round}`, value: true }] }),
+    );
+    expect(replies.map((r) => r.status)).toEqual([200, 200]);
+  }
+  const { extra } = (await apis[1]!.request('GET', path)).json as { extra: object };
+  expect(Object.keys(extra).length).toBe(40);
+});

@@ -86,7 +86,7 @@ describe('bulk actions', () => {
     ]);
     expect(await refusal({ action: 'power', nodes })).toEqual([400, 'Missing mandatory parameter: target']);
     expect((await refusal({ action: 'power', nodes, target: 'power on', more: 1 }))[1]).toContain(
-      "'more' was unexpected",
+      'Unexpected arguments: more',
     );
     expect(await refusal({ action: 'delete', nodes, force: true })).toEqual([
       400,

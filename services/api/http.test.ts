@@ -53,19 +53,32 @@ describe('microversions', () => {
 
 describe('the envelope', () => {
   it('is JSON text inside JSON, with a request id beside it', async () => {
-    const missing = await api.request('GET', '/v2');
+    const missing = await api.request('GET', '/v1/nodes/nosuch');
     expect(missing.status).toBe(404);
     expect(JSON.parse(String(missing.json['error_message']))).toEqual({
       faultcode: 'Client',
-      faultstring: 'There is nothing at /v2.',
+      faultstring: 'Node nosuch could not be found.',
       debuginfo: null,
     });
     expect(missing.headers.get('openstack-request-id')).toMatch(/^req-[0-9a-f-]{36}$/);
   });
 
+  it('has the form of the web framework where no controller is found, and for versions', async () => {
+    const inner = async (path: string, version?: string) =>
+      JSON.parse(String((await api.request('GET', path, version ? { version } : {})).json['error_message']));
+    expect(await inner('/v2')).toEqual({ code: 404, title: 'Not Found', description: 'There is nothing at /v2.' });
+    expect(await inner('/v1/nodes/n/history', '1.77')).toMatchObject({ code: 404, title: 'Not Found' });
+    expect(await inner('/v1/nodes', '1.999')).toEqual({
+      code: 406,
+      title: 'Not Acceptable',
+      description:
+        'Version 1.999 was requested but the minor version is not supported by this service. The supported version range is: [1.1, 1.115].',
+    });
+  });
+
   it('says which methods are possible', async () => {
     const refused = await api.request('PUT', '/v1/nodes', { body: {} });
-    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, POST']);
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'DELETE, GET, PATCH, POST']);
   });
 
   it('refuses bodies that are no JSON, nest too deep or are too large', async () => {
@@ -104,7 +117,7 @@ describe('ports and chassis', () => {
       body: { driver: 'fake-hardware', name: 'n1', chassis_uuid: chassisUuid },
     });
     const port = await api.request('POST', '/v1/ports', {
-      body: { address: '52-54-00-AA-00-01', node_uuid: node.json['uuid'] },
+      body: { address: '52:54:00:AA:00:01', node_uuid: node.json['uuid'] },
     });
     expect(port.json).toMatchObject({
       address: '52:54:00:aa:00:01',
@@ -269,4 +282,17 @@ describe('stopping', () => {
     await clock.advance(2_000);
     await Promise.all([stopped, closed]);
   });
+});
+
+it.each([
+  ['GET', '/v1/lookup?addresses=52:54:00:00:00:01', 22],
+  ['POST', '/v1/heartbeat/n1', 22],
+  ['POST', '/v1/continue_inspection', 1],
+])('%s %s is closed: only an agent of another service would ask', async (method, path, since) => {
+  const reply = await api.request(method, path, { version: since, ...(method === 'POST' ? { body: {} } : {}) });
+  expect([reply.status, reply.fault]).toEqual([
+    403,
+    expect.stringContaining('Access was denied to the following resource'),
+  ]);
+  if (since > 1) expect((await api.request(method, path, { version: since - 1 })).status).toBe(404);
 });

@@ -26,9 +26,6 @@ const GATES: ReadonlyArray<readonly [method: string, path: string, since: number
   ['PUT', `${AT}/states/raid`, 12, { logical_disks: [{ raid_level: '1', size_gb: 50 }] }],
   ['PUT', `${AT}/states/boot_mode`, 76, { target: 'uefi' }],
   ['PUT', `${AT}/states/secure_boot`, 76, { target: true }],
-  ['GET', `${AT}/management/indicators`, 63],
-  ['GET', `${AT}/management/indicators/led@system`, 63],
-  ['PUT', `${AT}/management/indicators/led@system`, 63, { state: 'OFF' }],
   ['GET', '/v1/drivers/fake-hardware/raid/logical_disk_properties', 12],
   [
     'POST',
@@ -56,7 +53,9 @@ describe.each(GATES.map(([method, path, since, body]) => ({ method, path, since,
     api.answer('listVirtualMedia', { media: [] });
     const at = await api.request(method, path, { version: since, body });
     expect([at.status < 300, at.fault]).toEqual([true, undefined]);
-    expect((await api.request(method, path, { version: since - 1, body })).status).toBe(404);
+    // The RAID controllers of Ironic refuse the version instead.
+    const status = path.includes('/raid') ? 406 : 404;
+    expect((await api.request(method, path, { version: since - 1, body })).status).toBe(status);
   });
 });
 
@@ -91,8 +90,8 @@ describe('virtual interfaces', () => {
     expect((await api.request('DELETE', `/v1/ports/${quiet}`)).status).toBe(204);
     expect((await api.request('DELETE', `${AT}/vifs/third`)).fault).toContain('is not attached to it');
     expect((await attach('x', { port_uuid: quiet, portgroup_uuid: quiet })).status).toBe(400);
-    const old = await api.request('POST', `${AT}/vifs`, { version: 66, body: { id: 'x', port_uuid: quiet } });
-    expect(old.status).toBe(406);
+    const old = await api.request('POST', `${AT}/vifs`, { version: 66, body: { id: 'x', port_uuid: booting } });
+    expect(old.fault).toContain('not enough free physical ports');
   });
 });
 
@@ -162,7 +161,7 @@ describe('parts that a BMC switches', () => {
     expect([on.status, on.headers.get('location')]).toEqual([202, `${api.url}${AT}/states/console`]);
     expect(api.calls.at(-1)).toMatchObject({ method: 'setConsole', args: { nodeUuid: NODE, enabled: true } });
     const mode = await api.request('PUT', `${AT}/states/boot_mode`, { body: { target: 'bogus' } });
-    expect([mode.status, mode.fault]).toEqual([400, expect.stringContaining('Allowed boot modes are: uefi, bios')]);
+    expect([mode.status, mode.fault]).toEqual([400, expect.stringContaining('Allowed boot modes are: bios, uefi')]);
     await api.request('PUT', `${AT}/states/secure_boot`, { body: { target: 'on' } });
     expect(api.calls.at(-1)).toMatchObject({ method: 'changeSecureBoot', args: { isOn: true } });
     api.answer('listIndicators', { components: { system: { led: { readonly: false, states: ['off', 'on'] } } } });
@@ -211,7 +210,8 @@ describe('parts that a BMC switches', () => {
     api.answer('callVendorMethod', { isAsync: true, result: null });
     expect((await api.request('DELETE', `${AT}/vendor_passthru?method=wipe`)).status).toBe(202);
     expect(api.calls.at(-1)).toMatchObject({ args: { method: 'wipe', httpMethod: 'DELETE', info: {} } });
-    expect((await api.request('POST', `${AT}/vendor_passthru`)).fault).toBe('Method not specified');
+    expect((await api.request('POST', `${AT}/vendor_passthru`)).fault).toBe('Missing mandatory parameter: method');
+    expect((await api.request('POST', `${AT}/vendor_passthru?method=`)).fault).toBe('Method not specified');
     api.answer('callVendorMethod', new ServiceError('INVALID_PARAMETER', 'No handler for method nosuch'));
     expect((await api.request('GET', `${AT}/vendor_passthru/nosuch`)).fault).toBe('No handler for method nosuch');
     const none = '/v1/drivers/fake-hardware/vendor_passthru';
@@ -236,5 +236,7 @@ it('events of a network service are checked', async () => {
   expect((await post([event])).status).toBe(204);
   expect((await post([])).status).toBe(400);
   expect((await post([{ ...event, event: 'network.unknown' }])).status).toBe(400);
-  expect((await post([{ ...event, mac_address: 'zebra' }])).fault).toContain("'zebra' is not a 'mac-address'");
+  expect((await post([{ ...event, mac_address: 'zebra' }])).fault).toContain(
+    'Expected valid MAC address for mac_address: zebra',
+  );
 });

@@ -58,7 +58,7 @@ describe('creating nodes', () => {
       "Could not find the following interface in the 'ironic.hardware.interfaces.deploy' entrypoint: nosuch. Valid interfaces are ['fake', 'no-deploy'].",
     ],
     [{ nosuch: 1 }, 400, "Schema error for node: Additional properties are not allowed ('nosuch' was unexpected)"],
-    [{ properties: 'x' }, 400, 'Schema error for node: properties must be object,null'],
+    [{ properties: 'x' }, 400, 'Schema error for node: properties must be an object or null'],
     [
       { chassis_uuid: '00000000-0000-4000-8000-000000000000' },
       400,
@@ -116,7 +116,11 @@ describe('listing nodes', () => {
     ['limit=0', 400, 'Limit must be positive'],
     ['limit=x', 400, 'Expected an integer for limit: x'],
     ['sort_dir=x', 400, "Invalid sort direction: x. Acceptable values are 'asc' or 'desc'"],
-    ['sort_key=properties', 400, 'The sort_key value "properties" is an invalid field for sorting'],
+    ['sort_key=properties', 400, 'The sort_key value properties is an invalid field for sorting'],
+    ['sort_key=nosuch', 400, 'The sort_key value "nosuch" is an invalid field for sorting'],
+    ['fault=rust', 400, expect.stringContaining('Unrecognized fault "rust" is specified, allowed faults are (')],
+    ['chassis_uuid=x', 400, 'Expected UUID for chassis_uuid: x'],
+    ['fields=uuid&fields=name', 400, "Expected string for fields: ['uuid', 'name']"],
     ['nosuch=1', 400, 'Unexpected arguments: nosuch'],
     ['provision_state=nosuch', 400, 'Provision state "nosuch" is not valid'],
     ['fields=uuid,nosuch', 400, 'Field nosuch is not a valid field.'],
@@ -198,6 +202,15 @@ describe('changing nodes', () => {
     expect(stored?.driverInfo).toEqual({ ...driverInfo, bmc: { password: 'one', user: 'v' }, note: '******' });
   });
 
+  it('keeps what is masked of instance_info when it is sent back as shown', async () => {
+    const stored = { image_url: 'http://u:w@h/', configdrive: 'abc', root_password: 'x', image_source: 'a' };
+    const ident = name();
+    await create({ name: ident, instance_info: stored });
+    const shown = (await api.request('GET', `/v1/nodes/${ident}`)).json['instance_info'] as object;
+    await patch(ident, [{ op: 'replace', path: '/instance_info', value: { ...shown, image_source: 'b' } }]);
+    expect((await api.db.read.nodes.find(ident))?.instanceInfo).toEqual({ ...stored, image_source: 'b' });
+  });
+
   it('falls back to the default interface when one is removed', async () => {
     const ident = name();
     await create({ name: ident, power_interface: 'no-power' });
@@ -234,10 +247,20 @@ describe('changing nodes', () => {
     [[{ op: 'replace', path: '/provision_state', value: 'active' }], 400, /^Cannot patch \/provision_state/],
     [[{ op: 'test', path: '/name', value: 'x' }], 400, /^Schema error for patch: /],
     [[{ op: 'remove', path: '/extra/nosuch' }], 400, /can't remove a non-existent object 'nosuch'/],
-    [[{ op: 'add', path: '/extra/x/y', value: 1 }], 400, /does not exist/],
+    [[{ op: 'add', path: '/extra/x/y', value: 1 }], 400, /member 'x' not found in \{/],
     [[{ op: 'add', path: '/extra/__proto__', value: 1 }], 400, /not a name/],
     [{}, 400, /^Schema error for patch: /],
     [[{ op: 'add', path: '/protected', value: true }], 409, /can only be made protected/],
+    [[{ op: 'add', path: '/protected_reason', value: 'x' }], 400, /can only be set when protected is True$/],
+    [[{ op: 'add', path: '/retired_reason', value: 'x' }], 400, /can only be set when retired is True$/],
+    [[{ op: 'add', path: '/name', value: null }], 400, /^Node .*: Cannot change name to invalid name 'None'$/],
+    [[{ op: 'add', path: '/name', value: 'bad name' }], 400, /Cannot change name to invalid name 'bad name'$/],
+    [[{ op: 'add', path: '/name', value: 'states' }], 400, /^The word "states" is reserved/],
+    [[{ op: 'add', path: '/conductor_group', value: 'nosuch' }], 400, /^No valid host .* conductor group "nosuch"\.$/],
+    [[{ op: 'add', path: '/network_data', value: {} }], 400, /^Invalid network_data: 'links' is a required/],
+    [[{ op: 'add', path: '/description', value: 'x'.repeat(4097) }], 400, /exceeding 4096 characters$/],
+    [[{ op: 'remove', path: '/extra/list/9' }], 400, /can't remove a non-existent object|member 'list' not found/],
+    [[{ op: 'add', path: '/colour/of/it', value: 1 }], 400, /^Cannot patch \/colour\/of\/it\. /],
     [[{ op: 'replace', path: '/maintenance', value: 'x' }], 400, /^Invalid maintenance: Unrecognized value 'x'/],
   ])('refuses %j', async (operations, status, fault) => {
     const refused = await patch(UUID, operations);
@@ -250,6 +273,43 @@ describe('changing nodes', () => {
     const changed = await patch(UUID, [{ op: 'add', path: '/extra/x~1y', value: 1 }], 98);
     expect(changed.json['extra']).toMatchObject({ 'x/y': 1 });
   });
+});
+
+describe('nodes that cannot be made', () => {
+  it.each([
+    [{ name: 'detail' }, 'The word "detail" is reserved and can not be used as a node name.'],
+    [{ name: 'x'.repeat(256) }, 'Cannot create node with invalid name'],
+    [{ driver: '' }, 'No conductor service registered which supports driver  for conductor group ""'],
+    [{ conductor_group: 'Rack_1' }, 'for conductor group "Rack_1"'],
+    [{ maintenance: 1 }, 'Schema error for node: maintenance must be'],
+    [{ protected: true }, "('protected' was unexpected)"],
+    [{ network_data: { links: 7, networks: [], services: [] } }, "network_data: 7 is not of type 'array'"],
+    [{ network_data: { links: [{ id: 'a', type: 'phy' }], networks: [], services: [] } }, "'ethernet_mac_address'"],
+    [{ network_data: { links: [], networks: [7], services: [] } }, "7 in networks is not of type 'object'"],
+    [{ network_data: { links: [], networks: [], services: [{ type: 'dns', address: 7 }] } }, 'must be a string'],
+  ])('%j', async (body, fault) => {
+    const refused = await create({ name: name(), ...body });
+    expect([refused.status, refused.fault]).toEqual([400, expect.stringContaining(fault)]);
+  });
+
+  it('with the name of no host below 1.10', async () => {
+    const made = (called: string, version: number) => create({ name: called }, version);
+    expect((await made('Rack_1~a', 9)).fault).toBe("Cannot create node with invalid name 'Rack_1~a'");
+    expect((await made('Rack_1~a', 10)).status).toBe(201);
+    expect((await made('rack-1.example', 9)).status).toBe(201);
+  });
+
+  it('can say what they boot by from the start', async () => {
+    expect((await create({ name: name(), boot_mode: 'uefi', secure_boot: 'true' })).json).toMatchObject({
+      boot_mode: 'uefi',
+      secure_boot: true,
+    });
+  });
+});
+
+it('a path that cannot name a node leads nowhere', async () => {
+  const refused = await api.request('GET', '/v1/nodes/bad%20name');
+  expect([refused.status, refused.fault]).toEqual([400, 'Expected UUID or name for node: bad name']);
 });
 
 describe('deleting nodes', () => {
@@ -321,7 +381,27 @@ describe('moving nodes', () => {
       `The requested action "nosuch" can not be performed on node "${UUID}" while it is in state "enroll".`,
     ],
     [{}, 400, 'Missing mandatory parameter: target'],
-    [{ target: 'manage', clean_steps: [] }, 400, 'clean_steps is only valid with the target provision states: clean'],
+    [
+      { target: 'manage', clean_steps: [{}] },
+      400,
+      '"clean_steps" is only valid when setting target provision state to clean',
+    ],
+    [
+      { target: 'manage', rescue_password: 'x' },
+      400,
+      '"rescue_password" is only valid when setting target provision state to rescue',
+    ],
+    [
+      { target: 'manage', disable_ramdisk: true },
+      400,
+      'disable_ramdisk is supported only with manual cleaning or servicing',
+    ],
+    // The state comes before what is missing or wrong in the body.
+    [
+      { target: 'clean' },
+      400,
+      `The requested action "clean" can not be performed on node "${UUID}" while it is in state "enroll".`,
+    ],
   ])('refuses %j', async (body, status, fault) => {
     const refused = await provision('first', body);
     expect([refused.status, refused.fault]).toEqual([status, fault]);
@@ -376,6 +456,39 @@ describe('explaining nodes', () => {
   it('says what an idle node needs next', async () => {
     const why = await api.request('GET', '/v1/nodes/first/why');
     expect(why.json).toMatchObject({ waiting_for: null, run: null, what_to_do: 'Next: baremetal node manage first' });
+  });
+
+  it('says that what failed in a step is waited for by nobody, and what leads out', async () => {
+    const first = (await api.db.read.nodes.find('first'))!;
+    await api.db.write('test', (tx) =>
+      tx.nodes.update(first.uuid, {
+        maintenance: true,
+        fault: 'clean failure',
+        lastError: 'a disk is missing',
+      }),
+    );
+    expect((await api.request('GET', '/v1/nodes/first/why')).json).toMatchObject({
+      summary: 'The node has a fault: clean failure: a disk is missing',
+      what_to_do:
+        'Look at the machine. Then: baremetal node maintenance unset first. Next: baremetal node manage first',
+    });
+  });
+
+  it('remembers why a node failed when a later order has cleared its last error', async () => {
+    const { uuid } = await api.db.write('test', async (tx) => {
+      const made = await tx.nodes.create({
+        uuid: asNodeId('99999999-9999-4999-8999-999999999999'),
+        driver: 'fake-hardware',
+        provisionState: 'available',
+      });
+      await tx.nodes.processEvent(made.uuid, 'deploy', {});
+      await tx.nodes.processEvent(made.uuid, 'fail', { error: 'the disk is gone' });
+      return tx.nodes.update(made.uuid, { lastError: null });
+    });
+    expect((await api.request('GET', `/v1/nodes/${uuid}/why`)).json).toMatchObject({
+      summary: 'deploy failed: the disk is gone',
+      last_error: null,
+    });
   });
 
   it('has an empty timeline before the first run', async () => {

@@ -138,7 +138,7 @@ export function guardedServices(services: ApiServices, precondition: Preconditio
         await precondition.check(tx);
         return fn(tx);
       },
-      { ...options, snapshot: true },
+      options,
     );
     hasHeld = true;
     return value;

@@ -58,7 +58,7 @@ export interface TestReply {
   readonly headers: Headers;
   readonly text: string;
   readonly json: JsonObject;
-  /** The faultstring, decoded twice. */
+  /** The faultstring, decoded twice; where no controller was found, the description. */
   readonly fault: string | undefined;
 }
 
@@ -73,6 +73,8 @@ export async function startApi(
     around?: (db: Db) => Db;
     /** What the conductor answers next to every method that `answer` does not name. */
     otherwise?: unknown;
+    /** What the conductor can drive; without it, `FAKE_DRIVER`. */
+    drivers?: readonly DriverDescription[];
   } = {},
 ): Promise<TestApi> {
   const clock = options.clock ?? new ManualClock();
@@ -81,7 +83,10 @@ export async function startApi(
   const session = asSessionId(random.uuid());
   const hour = 3_600_000;
   await db.write('conductor', (tx) =>
-    tx.conductors.heartbeat({ session, hostname: 'c1', conductorGroup: '', drivers: [FAKE_DRIVER] }, hour),
+    tx.conductors.heartbeat(
+      { session, hostname: 'c1', conductorGroup: '', drivers: options.drivers ?? [FAKE_DRIVER] },
+      hour,
+    ),
   );
   const calls: RecordedCall[] = [];
   const callIds: string[] = [];
@@ -132,7 +137,8 @@ export async function startApi(
       const text = await response.text();
       if (problems.length > 0) throw new Error(`the answer breaks the contract: ${problems.splice(0).join('; ')}`);
       const json = text.startsWith('{') ? JSON.parse(text) : {};
-      const fault = typeof json.error_message === 'string' ? JSON.parse(json.error_message).faultstring : undefined;
+      const error = typeof json.error_message === 'string' ? JSON.parse(json.error_message) : {};
+      const fault = error.faultstring ?? error.description;
       return { status: response.status, headers: response.headers, text, json, fault };
     },
     async stop() {

@@ -44,6 +44,14 @@ function readConfig(options: ServiceOptions): Config {
   return { ...config, service: { ...service, data_dir: service.data_dir || defaultDataDir } };
 }
 
+/** What went wrong, for people; a port that is taken with what to do about it. */
+function sayError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (code !== 'EADDRINUSE') return error.message;
+  return `port ${port} of ${address} is taken, by another bessemer or something else: end that, or choose other ports with --api-port N and --set depot.port=N (0: any free one)`;
+}
+
 /** Ends in order at the first signal; a second one ends at once. */
 async function untilSignal(service: Pick<Service, 'stop'>): Promise<void> {
   const signal = await new Promise<NodeJS.Signals>((resolve) => {
@@ -53,6 +61,8 @@ async function untilSignal(service: Pick<Service, 'stop'>): Promise<void> {
   process.stderr.write(`bessemer: ${signal}, ending\n`);
   await service.stop();
 }
+
+const tellWhere = (apiUrl: string) => void process.stdout.write(`API ${apiUrl}\nDocs ${apiUrl}/docs\n`);
 
 async function serve(roles: readonly Role[], options: ServiceOptions): Promise<void> {
   const config = readConfig(options);
@@ -68,7 +78,7 @@ async function serve(roles: readonly Role[], options: ServiceOptions): Promise<v
       clock: systemClock,
       log,
     });
-    process.stdout.write(`API ${lab.apiUrl}\n`);
+    tellWhere(lab.apiUrl);
     await untilSignal(lab);
     return;
   }
@@ -85,7 +95,7 @@ async function serve(roles: readonly Role[], options: ServiceOptions): Promise<v
     log,
   });
   const { apiUrl } = await service.start();
-  if (apiUrl) process.stdout.write(`API ${apiUrl}\n`);
+  if (apiUrl) tellWhere(apiUrl);
   process.stdout.write('ready\n');
   await untilSignal(service);
 }
@@ -179,6 +189,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`bessemer: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`bessemer: ${sayError(error)}\n`);
   process.exit(1);
 }

@@ -1,6 +1,14 @@
 /** How work is accepted: one transaction that checks, reserves, moves the state machine and writes the run. After it the work is a row. */
-import type { Config, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
-import { asNodeId, asRunId, nextState, ServiceError } from '@bessemer/core';
+import type { Config, ErrorCode, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
+import {
+  actionImpossible,
+  asNodeId,
+  asRunId,
+  isServiceError,
+  nextState,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db, NodePatch, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { Accepted } from '@bessemer/rpc';
@@ -10,7 +18,8 @@ import { flowOf, type InterfaceOf, type RunVerb } from './flows/flows.ts';
 import { QUEUE_TIMEOUT_MS, type Queue } from './queue.ts';
 import type { Session } from './session.ts';
 import { withoutArguments } from './step-arguments.ts';
-import { nodeLocked, reserveNode, type TaskWriter } from './task.ts';
+import { reserveNode } from './lease.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export interface WorkRequest {
   readonly nodeUuid: string;
@@ -27,6 +36,8 @@ export interface WorkRequest {
   readonly prepare?: (tx: Repositories, node: Node) => Promise<JsonObject>;
   /** @throws ServiceError when node or request do not allow it: nothing is written then. */
   readonly check?: (task: DriverTask, interfaceOf: InterfaceOf) => Promise<void> | void;
+  /** Puts what `check`, `prepare` and the plan find wrong with the node or the request into the words of the verb. */
+  readonly words?: (reason: string) => string;
   /** Written in the same transaction. */
   readonly nodePatch?: NodePatch;
   readonly also?: (tx: Repositories, node: Node) => Promise<void>;
@@ -56,23 +67,23 @@ export interface AcceptorOptions {
   readonly onEnded: (run: Run) => void;
 }
 
-export const wrongState = (action: string, node: Node): ServiceError =>
-  new ServiceError(
-    'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${node.provisionState}".`,
-  );
-
-export const inMaintenance = (action: string, node: Node): ServiceError =>
-  new ServiceError(
-    'NODE_IN_MAINTENANCE',
-    `The ${action} operation can't be performed on node ${node.uuid} because it's in maintenance mode.`,
-  );
-
 /** The node as it is at this moment. @throws NODE_NOT_FOUND. */
 export async function mustGetNode(repositories: Pick<Repositories, 'nodes'>, uuid: string): Promise<Node> {
   const node = await repositories.nodes.get(asNodeId(uuid));
   if (!node) throw new ServiceError('NODE_NOT_FOUND', `Node ${uuid} could not be found.`);
   return node;
+}
+
+const UNFIT: readonly ErrorCode[] = ['INVALID_PARAMETER', 'MISSING_PARAMETER', 'UNSUPPORTED_DRIVER_EXTENSION'];
+
+/** Runs checks; what they find unfit is told in the words of the verb. */
+async function inWords<T>({ words }: WorkRequest, checks: () => Promise<T>): Promise<T> {
+  try {
+    return await checks();
+  } catch (error) {
+    if (!words || !isServiceError(error) || !UNFIT.includes(error.code)) throw error;
+    throw new ServiceError(error.code, words(error.publicMessage), { context: error.context, cause: error });
+  }
 }
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -114,7 +125,8 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         const action = request.action ?? request.verb;
         const flow = flowOf(request.verb);
         if (node.reservation && !(await isFree(tx, node))) throw nodeLocked(node);
-        if (request.event && !nextState(node.provisionState, request.event, null).ok) throw wrongState(action, node);
+        if (request.event && !nextState(node.provisionState, request.event, null).ok)
+          throw actionImpossible(action, node, node.provisionState);
         const ports = await tx.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
         const task: DriverTask = {
           node: { ...node, ...request.nodePatch },
@@ -123,11 +135,12 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
           checkMayOrder: () => session.checkMayOrder(),
         };
         const interfaceOf: InterfaceOf = (kind) => drivers.get(node, kind);
-        await request.check?.(task, interfaceOf);
-        const asked = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
-        const { segments, stepArguments } = withoutArguments(
-          flow.plan(task, interfaceOf, asked).filter((s) => s.steps.length > 0),
-        );
+        const { asked, segments, stepArguments } = await inWords(request, async () => {
+          await request.check?.(task, interfaceOf);
+          const input = { ...request.input, ...(await request.prepare?.(tx, task.node)) };
+          const planned = flow.plan(task, interfaceOf, input).filter((s) => s.steps.length > 0);
+          return { asked: input, ...withoutArguments(planned) };
+        });
         const input = stepArguments ? { ...asked, stepArguments } : asked;
         if (request.endsCurrent !== undefined) endedRun = await endCurrent(tx, node, request.endsCurrent);
         else if (await tx.runs.current(node.uuid))

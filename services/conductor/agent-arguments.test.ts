@@ -5,7 +5,7 @@ import type { Db } from '@bessemer/db';
 import { buildConfigDrive } from '@bessemer/image-format';
 import { createAgentArguments, rootDeviceHintsOf } from './agent-arguments.ts';
 import { createFakeConfigurer, createFakeDepot } from './testing.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 describe('root device hints', () => {
   const hints = (instance: JsonObject, own: JsonObject) =>

@@ -8,7 +8,7 @@ import type { Db } from '@bessemer/db';
 import { type ConfigDrive, parseConfigDriveInput } from '@bessemer/image-format';
 import { readyImageOf } from './image-orders.ts';
 import type { Configurer, ImageDepot } from './ports.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export type AgentArguments = (step: string, run: Run, node: Node) => Promise<JsonObject>;
 

@@ -14,7 +14,7 @@ import type { DriverRegistry } from './drivers/registry.ts';
 import { readyImageOf } from './image-orders.ts';
 import type { Session } from './session.ts';
 import type { Awaited } from './steps/step.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export type AgentVerdict =
   | { readonly kind: 'segmentDone' }

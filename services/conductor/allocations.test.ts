@@ -1,4 +1,4 @@
-import { asNodeId, asSessionId, type NodeId } from '@bessemer/core';
+import { asNodeId, asSessionId, type NodeId, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch } from '@bessemer/db';
 import { memoryDb } from '@bessemer/db/testing';
 import { silentLog } from '@bessemer/ports';
@@ -38,6 +38,10 @@ async function ask(more: object = {}, nodeUuid: string | null = null): Promise<s
   await allocator.allocate({ allocationUuid: uuid, nodeUuid }, { requestId: 'r' });
   return uuid;
 }
+const deploy = (uuid: NodeId) =>
+  db.write('test', async (tx) => {
+    for (const event of ['deploy', 'done'] as const) await tx.nodes.processEvent(uuid, event, {});
+  });
 const outcome = async (uuid: string) => {
   const found = await db.read.allocations.find(uuid);
   return { state: found!.state, node: found!.nodeUuid, error: found!.lastError };
@@ -120,9 +124,7 @@ describe('an allocation', () => {
       `Failed to process allocation ${uuid}: Cannot backfill an allocation for node ${free}: Node must be in the "active" state, but the current state is "available".`,
     );
     expect((await outcome(uuid)).state).toBe('error');
-    await db.write('test', async (tx) => {
-      for (const event of ['deploy', 'done'] as const) await tx.nodes.processEvent(free, event, {});
-    });
+    await deploy(free);
     const late = await ask({}, free);
     expect(await outcome(late)).toMatchObject({ state: 'active', node: free });
     await expect(ask({}, free)).rejects.toThrow(/is associated with instance/);
@@ -137,5 +139,55 @@ describe('an allocation', () => {
     await clock.advance(31_000);
     await allocator.sweep();
     expect(await outcome(uuid)).toMatchObject({ state: 'active', node: fit });
+  });
+
+  it('that was to backfill a node and was left gets no other one', async () => {
+    await node();
+    const named = await node();
+    await deploy(named);
+    const uuid = random.uuid();
+    const candidateNodes = [named];
+    await db.write('test', (tx) => tx.allocations.create({ uuid, resourceClass: 'baremetal', candidateNodes }));
+    await clock.advance(31_000);
+    await allocator.sweep();
+    expect(await outcome(uuid)).toMatchObject({ state: 'error', node: null });
+    const done = await ask({ candidateNodes }, named);
+    expect(await db.read.allocations.find(done)).toMatchObject({
+      state: 'active',
+      nodeUuid: named,
+      candidateNodes: [],
+    });
+  });
+
+  it('is gone on with when the database was away meanwhile', async () => {
+    const fit = await node();
+    const uuid = random.uuid();
+    await db.write('test', (tx) => tx.allocations.create({ uuid, resourceClass: 'baremetal' }));
+    const away: Db = {
+      ...db,
+      write: (name, fn, options) =>
+        name === 'allocate'
+          ? Promise.reject(new ServiceError('TEMPORARY_FAILURE', 'The database cannot be reached at the moment.'))
+          : db.write(name, fn, options),
+    };
+    const failing = createAllocator({ db: away, clock, random, log: silentLog });
+    await expect(failing.allocate({ allocationUuid: uuid, nodeUuid: null }, { requestId: 'r' })).rejects.toThrow();
+    expect((await outcome(uuid)).state).toBe('allocating');
+    await clock.advance(31_000);
+    await allocator.sweep();
+    expect(await outcome(uuid)).toMatchObject({ state: 'active', node: fit });
+  });
+
+  it('gets no node that was given to another project meanwhile', async () => {
+    const uuid = await node({ owner: 'p' });
+    const moving: Db = {
+      ...db,
+      async write(name, fn, options) {
+        if (name === 'allocate') await db.write('test', (tx) => tx.nodes.update(uuid, { owner: 'q' }));
+        return db.write(name, fn, options);
+      },
+    };
+    allocator = createAllocator({ db: moving, clock, random, log: silentLog });
+    expect(await outcome(await ask({ owner: 'p' }))).toMatchObject({ state: 'error', node: null });
   });
 });

@@ -2,12 +2,12 @@
  * Finds nodes for allocations. The candidates are read first and looked at again one by one in the transaction that takes one:
  * no two allocations get the same node, however many conductors match at once.
  */
-import { type Allocation, type Node, type NodeId, ServiceError } from '@bessemer/core';
+import { type Allocation, type Node, type NodeId, nodeLocked, ServiceError } from '@bessemer/core';
 import type { Db, NodeRow, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import { sleep } from '@bessemer/ports';
 import type { RpcHandlers } from '@bessemer/rpc';
-import { nodeLocked } from './task.ts';
+import { isDatabaseAway } from './drivers/errors.ts';
 
 export interface AllocatorDeps {
   readonly db: Db;
@@ -71,14 +71,27 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
     return weighed.sort((a, b) => a.weight - b.weight).map((node) => node.uuid);
   }
 
-  async function take(tx: Repositories, allocation: Allocation, node: Node): Promise<void> {
+  async function take(
+    tx: Repositories,
+    allocation: Allocation,
+    node: Node,
+    more: { readonly candidateNodes?: readonly string[] } = {},
+  ): Promise<void> {
     await tx.nodes.update(node.uuid, {
       instanceUuid: allocation.uuid,
       allocationUuid: allocation.uuid,
       instanceInfo: { ...node.instanceInfo, traits: [...allocation.traits] },
     });
-    await tx.allocations.update(allocation.uuid, { nodeUuid: node.uuid, state: 'active', lastError: null });
+    await tx.allocations.update(allocation.uuid, { nodeUuid: node.uuid, state: 'active', lastError: null, ...more });
   }
+
+  const fits = (node: Node, { owner, resourceClass, traits }: Allocation): boolean =>
+    !node.maintenance &&
+    node.instanceUuid === null &&
+    node.provisionState === 'available' &&
+    node.resourceClass === resourceClass &&
+    hasAll(node.traits, traits) &&
+    (owner === null || node.owner === owner || node.lessee === owner);
 
   /** One node, if it still fits. */
   const tryNode = (allocation: Allocation, uuid: string): Promise<'taken' | 'locked' | 'unfit' | 'gone'> =>
@@ -86,15 +99,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
       const now = await tx.allocations.find(allocation.uuid);
       if (now?.state !== 'allocating') return 'gone';
       const node = await tx.nodes.get(uuid as NodeId);
-      if (
-        !node ||
-        node.maintenance ||
-        node.instanceUuid !== null ||
-        node.provisionState !== 'available' ||
-        node.resourceClass !== allocation.resourceClass ||
-        !hasAll(node.traits, allocation.traits)
-      )
-        return 'unfit';
+      if (!node || !fits(node, allocation)) return 'unfit';
       if (node.reservation) return 'locked';
       await take(tx, allocation, node);
       return 'taken';
@@ -128,6 +133,14 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
         wrong.push(
           `Resource class ${node.resourceClass} does not match the requested resource class ${allocation.resourceClass}`,
         );
+      if (!hasAll(node.traits, allocation.traits))
+        wrong.push(
+          `List of traits [${node.traits.join(', ')}] does not match the requested traits [${allocation.traits.join(', ')}]`,
+        );
+      if (allocation.candidateNodes.length > 0 && !allocation.candidateNodes.includes(node.uuid))
+        wrong.push(
+          `Candidate nodes must be empty or contain the target node, but got [${allocation.candidateNodes.join(', ')}]`,
+        );
       if (wrong.length > 0)
         throw failed(allocation, `Cannot backfill an allocation for node ${node.uuid}: ${wrong.join('; ')}`);
       if (node.allocationUuid !== null || (node.instanceUuid !== null && node.instanceUuid !== allocation.uuid))
@@ -135,7 +148,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
           'NODE_ASSOCIATED',
           `Node ${node.uuid} is associated with instance ${node.instanceUuid}: an allocation of that UUID can be backfilled.`,
         );
-      await take(tx, allocation, node);
+      await take(tx, allocation, node, { candidateNodes: [] });
     });
   }
 
@@ -143,12 +156,16 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
     try {
       await (nodeUuid === null ? match(allocation) : backfill(allocation, nodeUuid));
     } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
+      if (!(error instanceof ServiceError) || isDatabaseAway(error)) throw error;
       log.warn('an allocation failed', { allocation: allocation.uuid, error: error.publicMessage });
       await db.write('allocation failed', async (tx) => {
         const now = await tx.allocations.find(allocation.uuid);
         if (now?.state === 'allocating')
-          await tx.allocations.update(now.uuid, { state: 'error', lastError: error.publicMessage });
+          await tx.allocations.update(now.uuid, {
+            state: 'error',
+            lastError: error.publicMessage,
+            ...(nodeUuid === null ? {} : { candidateNodes: [] }),
+          });
       });
       if (nodeUuid !== null) throw error;
     }

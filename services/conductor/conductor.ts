@@ -1,7 +1,7 @@
 /** The conductor: composes sessions, engine, queue, agents and periodics, and lives on with a new session when one is lost. */
 import type { Config, DriverDescription, Run } from '@bessemer/core';
 import { coerceError, ServiceError } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import { type Db, snapshotDb } from '@bessemer/db';
 import type { IpmiClient } from '@bessemer/ipmi';
 import type { Clock, Log, Random, Timer } from '@bessemer/ports';
 import type { RpcHandlers, RpcServer, RpcTransport } from '@bessemer/rpc';
@@ -15,12 +15,14 @@ import type { DriverRegistry } from './drivers/registry.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createHandlers } from './handlers.ts';
 import { createImageOrders } from './image-orders.ts';
+import { createLeaseReturns } from './lease.ts';
 import { startPeriodics } from './periodics.ts';
 import type { Configurer, ImageDepot, SshProbe } from './ports.ts';
 import { createPowerSync } from './power-sync.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRunRetry, type RunRetry } from './retry.ts';
 import { createSession, type Session } from './session.ts';
+import { createChildSteps } from './steps/children.ts';
 import { createStepHandlers } from './steps/handlers.ts';
 import { createTakeOver } from './takeover.ts';
 import { createTaskWriter } from './task.ts';
@@ -78,12 +80,16 @@ interface Life {
 /** How long after a lost session another one is tried. */
 const REBIRTH_PAUSE_MS = 1_000;
 const PURGE_INTERVAL_MS = 600_000;
+/** Should a node ever be in work that nobody knows of, it fails within this time. */
+const STRANDED_INTERVAL_MS = 600_000;
 const ALLOCATION_SWEEP_MS = 30_000;
 const REQUESTS_KEPT_MS = 24 * 3_600_000;
 const SESSIONS_KEPT_MS = 30 * 24 * 3_600_000;
 
 export function createConductor(deps: ConductorDeps): Conductor {
-  const { db, clock, random, log, config, host } = deps;
+  const { clock, random, log, config, host } = deps;
+  // A run's notes are changed by its steps, its agent and by requests.
+  const db = snapshotDb(deps.db);
   const registry =
     deps.drivers ??
     createDefaultRegistry({
@@ -99,6 +105,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     });
   const descriptions = registry.descriptions();
   const allocator = createAllocator({ db, clock, random, log });
+  const leases = createLeaseReturns({ db, log });
   let life: Life | undefined;
   let server: RpcServer | undefined;
   let rebirth: Timer | undefined;
@@ -166,6 +173,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       writer,
       drivers: registry,
       handlers: createStepHandlers(deps.depot),
+      onChildren: createChildSteps({ db, log, session, drivers: registry, leases }),
       ssh: deps.ssh,
       configurer: deps.configurer,
       images: (jobs) => createImageOrders(jobs, { depot: deps.depot, writer, clock }),
@@ -231,11 +239,13 @@ export function createConductor(deps: ConductorDeps): Conductor {
     const periodics = startPeriodics(
       [
         { name: 'take-over', intervalMs: config.conductor.session_ttl_ms / 2, run: () => takeOver.sweep() },
+        { name: 'stranded', intervalMs: STRANDED_INTERVAL_MS, run: () => takeOver.failStranded() },
+        { name: 'leases', intervalMs: config.conductor.session_ttl_ms / 2, run: leases.sweep },
         { name: 'overdue', intervalMs: config.conductor.session_ttl_ms / 2, run: wakeOverdue },
         {
           name: 'power-sync',
           intervalMs: config.conductor.power_sync_interval_ms,
-          run: createPowerSync({ db, log, session, drivers: registry, config: config.conductor }),
+          run: createPowerSync({ db, log, session, drivers: registry, leases, config: config.conductor }),
         },
         { name: 'allocations', intervalMs: ALLOCATION_SWEEP_MS, run: allocator.sweep },
         { name: 'purge', intervalMs: PURGE_INTERVAL_MS, run: purge },
@@ -295,6 +305,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     acceptor: () => alive().acceptor,
     retry: () => alive().retry,
     allocator,
+    leases,
     drivers: registry,
     configurer: deps.configurer,
     automatedClean: config.conductor.automated_clean,

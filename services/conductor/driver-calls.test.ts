@@ -1,3 +1,4 @@
+import type { Db } from '@bessemer/db';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conductor } from './conductor.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -25,7 +26,9 @@ describe('words with the hardware of a node', () => {
     await conductor.handlers.setConsole({ nodeUuid, enabled: false }, call);
     expect((await world.get(nodeUuid)).consoleEnabled).toBe(false);
     const bare = await world.node({ ...NONE });
-    await expect(conductor.handlers.getConsole({ nodeUuid: bare.uuid }, call)).rejects.toMatchObject({
+    expect(await conductor.handlers.getConsole({ nodeUuid: bare.uuid }, call)).toEqual({ console_info: null });
+    const started = conductor.handlers.setConsole({ nodeUuid: bare.uuid, enabled: true }, call);
+    await expect(started).rejects.toMatchObject({
       code: 'UNSUPPORTED_DRIVER_EXTENSION',
       publicMessage: 'Driver manual-management does not support console (disabled or not implemented).',
     });
@@ -40,6 +43,26 @@ describe('words with the hardware of a node', () => {
     const refused = conductor.handlers.changeBootMode({ nodeUuid: bare.uuid, mode: 'bios' }, call);
     await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED_DRIVER_EXTENSION' });
     expect(await world.get(bare.uuid)).toMatchObject({ bootMode: null, reservation: null });
+  });
+
+  it('lock no node for ever when the database does not take the lease back at once', async () => {
+    let isDown = true;
+    const db: Db = {
+      ...world.db,
+      write: (name, fn, ...rest) =>
+        isDown && name === 'node.release' ? Promise.reject(new Error('disk full')) : world.db.write(name, fn, ...rest),
+    };
+    await conductor.stop();
+    conductor = world.conductor({ db });
+    await conductor.start();
+    const { uuid: nodeUuid } = await world.node();
+    await conductor.handlers.setConsole({ nodeUuid, enabled: true }, call);
+    expect(await world.get(nodeUuid)).toMatchObject({
+      consoleEnabled: true,
+      reservation: { purpose: expect.anything() },
+    });
+    isDown = false;
+    await world.until(async () => (await world.get(nodeUuid)).reservation === null, 120_000);
   });
 
   it('switch lamps that can be switched', async () => {

@@ -77,8 +77,10 @@ export function createDriverCalls(deps: {
     async getConsole({ nodeUuid }) {
       const task = await taskFor(nodeUuid);
       const console = drivers.get(task.node, 'console');
+      // Of a console that is not on it is said that it is not on, also where there can be none.
+      if (!task.node.consoleEnabled) return { console_info: null };
       console.validate(task);
-      return { console_info: task.node.consoleEnabled ? await console.get(task) : null };
+      return { console_info: await console.get(task) };
     },
     async setConsole({ nodeUuid, enabled }) {
       const before = await taskFor(nodeUuid);

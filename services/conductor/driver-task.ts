@@ -4,7 +4,7 @@ import type { Log } from '@bessemer/ports';
 import { mustGetNode } from './accept.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { Session } from './session.ts';
-import { nodeLocked, reserveNode } from './task.ts';
+import { type LeaseReturns, reserveNode } from './lease.ts';
 
 export interface DriverTasks {
   /** @throws NODE_NOT_FOUND. */
@@ -17,8 +17,9 @@ export function createDriverTasks(deps: {
   readonly db: Db;
   readonly log: Log;
   readonly session: () => Session;
+  readonly leases: LeaseReturns;
 }): DriverTasks {
-  const { db, log } = deps;
+  const { db, log, leases } = deps;
   async function taskFor(nodeUuid: string): Promise<DriverTask> {
     const node = await mustGetNode(db.read, nodeUuid);
     const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
@@ -28,18 +29,14 @@ export function createDriverTasks(deps: {
     taskFor,
     async withLease(nodeUuid, purpose, fn) {
       const session = deps.session();
-      const fence = await db.write(`reserve.${purpose}`, async (tx) => {
+      const { uuid, fence } = await db.write(`reserve.${purpose}`, async (tx) => {
         const node = await mustGetNode(tx, nodeUuid);
-        if (node.reservation?.session === session.id) throw nodeLocked(node);
-        return reserveNode(tx, node, session, purpose);
+        return { uuid: node.uuid, fence: await reserveNode(tx, node, session, purpose) };
       });
       try {
         return await fn(await taskFor(nodeUuid), fence);
       } finally {
-        await db.write(`release.${purpose}`, async (tx) => {
-          const node = await mustGetNode(tx, nodeUuid);
-          return tx.nodes.release(node.uuid, fence);
-        });
+        await leases.release(uuid, fence);
       }
     },
   };

@@ -18,7 +18,7 @@ import { createJobs, type Jobs } from './jobs.ts';
 import { createStepCalls, type StepCallOptions } from './step-call.ts';
 import { isConductorStep } from './steps/catalogue.ts';
 import type { StepOutcome } from './steps/step.ts';
-import { type Effects, Gone, type StepResult } from './task.ts';
+import { type Effects, Gone, type StepResult } from './task-writer.ts';
 import type { Timers } from './timers.ts';
 
 export interface EngineOptions extends StepCallOptions {
@@ -296,6 +296,7 @@ const isSameWait = (row: WaitingFor | null, now: Pick<WaitingFor, 'what' | 'from
 
 const isEmpty = (effects: Effects): boolean =>
   !effects.inventory &&
+  (effects.documents ?? []).length === 0 &&
   effects.events.length === 0 &&
   Object.keys(effects.notes).length === 0 &&
   Object.keys(effects.nodePatch).length === 0;

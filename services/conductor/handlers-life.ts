@@ -1,13 +1,21 @@
 /** The verbs of the life cycle beside deploying and undeploying: how each is accepted, held, let go on and aborted. */
 import type { InterfaceKind, JsonObject, Node, ProvisionEvent, Run } from '@bessemer/core';
-import { isServiceError, nextState, ServiceError } from '@bessemer/core';
+import {
+  actionImpossible,
+  isServiceError,
+  nextState,
+  nodeInMaintenance,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { Accepted, RpcHandlers } from '@bessemer/rpc';
-import { type Acceptor, inMaintenance, mustGetNode, wrongState } from './accept.ts';
+import { type Acceptor, mustGetNode } from './accept.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import { flowOf, type InterfaceOf } from './flows/flows.ts';
+import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
-import { idOf, nodeLocked, reserveNode, stepOf } from './task.ts';
+import { idOf, stepOf } from './task.ts';
 
 export interface LifeHandlerOptions {
   readonly db: Db;
@@ -36,8 +44,12 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
   const validate = (task: DriverTask, interfaceOf: InterfaceOf, ...kinds: InterfaceKind[]): void => {
     for (const kind of kinds) interfaceOf(kind).validate(task);
   };
-  const named = (steps: readonly JsonObject[], name: string): void => {
-    if (steps.length === 0) throw new ServiceError('MISSING_PARAMETER', `${name} must name at least one step.`);
+  const named = (steps: readonly JsonObject[], verb: 'clean' | 'service'): void => {
+    if (steps.length === 0)
+      throw new ServiceError(
+        'MISSING_PARAMETER',
+        `"${verb}_steps" is required when setting target provision state to ${verb}`,
+      );
   };
   /** Moves the state machine in the caller's transaction, under a lease of its own. */
   async function move(
@@ -61,26 +73,26 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
 
   return {
     async doNodeClean({ nodeUuid, cleanSteps, disableRamdisk }, { requestId }) {
-      named(cleanSteps, 'clean_steps');
+      named(cleanSteps, 'clean');
       return acceptor().accept({
         ...{ nodeUuid, requestId, method: 'doNodeClean', verb: 'clean', event: 'clean' },
         input: { cleanSteps, disableRamdisk },
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('cleaning', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('cleaning', task.node);
           validate(task, interfaceOf, 'power', 'network', ...(disableRamdisk ? [] : (['boot'] as const)));
         },
       });
     },
 
     async doNodeService({ nodeUuid, serviceSteps, disableRamdisk }, { requestId }) {
-      named(serviceSteps, 'service_steps');
+      named(serviceSteps, 'service');
       return acceptor().accept({
         ...{ nodeUuid, requestId, method: 'doNodeService', verb: 'service', event: 'service' },
         input: { serviceSteps, disableRamdisk },
         // Ironic takes another service for a node that holds in one.
         endsCurrent: 'Another service was ordered.',
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('servicing', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('servicing', task.node);
           validate(task, interfaceOf, 'power', 'network', ...(disableRamdisk ? [] : (['boot'] as const)));
         },
       });
@@ -91,12 +103,8 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ...{ nodeUuid, requestId, method: 'doNodeRescue', verb: 'rescue', event: 'rescue' },
         input: { rescuePassword },
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('rescuing', task.node);
-          refusal(
-            (reason) =>
-              `Failed to rescue instance ${task.node.instanceUuid ?? 'None'} for node ${task.node.uuid}: ${reason}`,
-            () => validate(task, interfaceOf, 'power', 'rescue', 'network'),
-          );
+          if (task.node.maintenance) throw nodeInMaintenance('rescuing', task.node);
+          inWords(task.node, 'rescue', () => validate(task, interfaceOf, 'power', 'rescue', 'network'));
         },
       });
     },
@@ -106,12 +114,8 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ...{ nodeUuid, requestId, method: 'doNodeUnrescue', verb: 'unrescue', event: 'unrescue' },
         input: {},
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('unrescuing', task.node);
-          refusal(
-            (reason) =>
-              `Failed to unrescue instance ${task.node.instanceUuid ?? 'None'} for node ${task.node.uuid}: ${reason}`,
-            () => validate(task, interfaceOf, 'power', 'rescue'),
-          );
+          if (task.node.maintenance) throw nodeInMaintenance('unrescuing', task.node);
+          inWords(task.node, 'unrescue', () => validate(task, interfaceOf, 'power', 'rescue'));
         },
       });
     },
@@ -137,10 +141,11 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         ended = undefined;
         const node = await mustGetNode(tx, nodeUuid);
         if (node.reservation) throw nodeLocked(node);
-        if (!nextState(node.provisionState, 'abort', null).ok) throw wrongState('abort', node);
+        if (!nextState(node.provisionState, 'abort', null).ok)
+          throw actionImpossible('abort', node, node.provisionState);
         const run = await tx.runs.current(node.uuid);
         const step = run?.state === 'queued' ? undefined : run && stepOf(run);
-        if (run && step?.source === 'driver' && !step.abortable) {
+        if (run && step?.source && !step.abortable) {
           // It is in the middle of something: the abort comes when the step has ended.
           await tx.runs.update(run.id, run.fence, { notes: { ...run.notes, abortAfter: true } });
           return run.id;
@@ -167,7 +172,8 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
       const runId = await db.write('provision.unhold', async (tx) => {
         const node = await mustGetNode(tx, nodeUuid);
         if (node.reservation) throw nodeLocked(node);
-        if (!nextState(node.provisionState, 'unhold', null).ok) throw wrongState('unhold', node);
+        if (!nextState(node.provisionState, 'unhold', null).ok)
+          throw actionImpossible('unhold', node, node.provisionState);
         const run = await tx.runs.current(node.uuid);
         await move(tx, node, 'unhold', ['unhold'], { runId: run?.id ?? null });
         if (!run) return null;
@@ -188,12 +194,13 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
 /** The verb whose words an abort uses when no run is found. */
 const verbOf = (node: Node): string => (node.provisionState.startsWith('service') ? 'service' : 'clean');
 
-/** Runs a check and gives what it finds wrong the words of its verb. */
-function refusal(words: (reason: string) => string, check: () => void): void {
+/** Runs a check; what it finds wrong is told in Ironic's words. */
+function inWords(node: Node, verb: 'rescue' | 'unrescue', check: () => void): void {
   try {
     check();
   } catch (error) {
     if (!isServiceError(error)) throw error;
-    throw new ServiceError(error.code, words(`Validation failed: ${error.publicMessage}`), { cause: error });
+    const words = `Failed to ${verb} instance ${node.instanceUuid ?? 'None'} for node ${node.uuid}: Validation failed: `;
+    throw new ServiceError(error.code, words + error.publicMessage, { cause: error });
   }
 }

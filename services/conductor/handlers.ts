@@ -1,23 +1,33 @@
 /** What the API may ask of this conductor, as `packages/rpc` has it. Work is accepted here and done by the engine. */
 import type { InterfaceKind, JsonObject, Node, PowerTarget, Run } from '@bessemer/core';
-import { asRunId, coerceError, INTERFACE_KINDS, isServiceError, nextState, ServiceError } from '@bessemer/core';
+import {
+  actionImpossible,
+  asRunId,
+  coerceError,
+  INTERFACE_KINDS,
+  isServiceError,
+  nextState,
+  nodeInMaintenance,
+  nodeProtected,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
-import { inMaintenance, mustGetNode, wrongState, type Acceptor } from './accept.ts';
+import { mustGetNode, type Acceptor } from './accept.ts';
 import { checkConfigDriveSize } from './agent-arguments.ts';
 import { createDriverCalls } from './driver-calls.ts';
 import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
+import { type LeaseReturns, reserveNode } from './lease.ts';
 import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { reserveNode } from './task.ts';
 import { templatesFor } from './templates.ts';
 
 export interface HandlerOptions {
@@ -27,6 +37,7 @@ export interface HandlerOptions {
   readonly acceptor: () => Acceptor;
   readonly retry: () => RunRetry;
   readonly allocator: Allocator;
+  readonly leases: LeaseReturns;
   readonly drivers: DriverRegistry;
   readonly configurer: Configurer;
   readonly automatedClean: boolean;
@@ -43,7 +54,7 @@ const RESTING_MANAGE = ['available', 'clean failed', 'inspect failed', 'adopt fa
 export function createHandlers(options: HandlerOptions): RpcHandlers {
   const { db, drivers } = options;
 
-  const tasks = createDriverTasks({ db, log: options.log, session: options.session });
+  const tasks = createDriverTasks({ db, log: options.log, session: options.session, leases: options.leases });
   const life = createLifeHandlers(options);
   const cleansAutomatically = (node: Node): boolean => node.automatedClean ?? options.automatedClean;
 
@@ -51,7 +62,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
   async function moveOnly(nodeUuid: string, event: 'manage'): Promise<Accepted> {
     await db.write(`provision.${event}`, async (tx) => {
       const node = await mustGetNode(tx, nodeUuid);
-      if (!nextState(node.provisionState, event, null).ok) throw wrongState(event, node);
+      if (!nextState(node.provisionState, event, null).ok) throw actionImpossible(event, node, node.provisionState);
       const fence = await reserveNode(tx, node, options.session(), event);
       await tx.nodes.processEvent(node.uuid, event, { fence, error: null });
       await tx.nodes.release(node.uuid, fence);
@@ -143,13 +154,10 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         event: verb,
         input: { ...(configure ? { configure } : {}), ...(deploySteps ? { deploySteps } : {}) },
         prepare: async (tx, node) => ({ templates: await templatesFor(tx, node) }),
+        words: (reason) => `Failed to validate deploy or power info for node ${asked.uuid}: ${reason}`,
         check: async (task, interfaceOf) => {
-          if (task.node.maintenance) throw inMaintenance('provisioning', task.node);
-          if (rebuild && task.node.protected)
-            throw new ServiceError(
-              'NODE_PROTECTED',
-              `Node ${task.node.uuid} is protected and cannot be rebuilt or undeployed.`,
-            );
+          if (task.node.maintenance) throw nodeInMaintenance('provisioning', task.node);
+          if (rebuild && task.node.protected) throw nodeProtected(task.node);
           interfaceOf('power').validate(task);
           interfaceOf('boot').validate(task);
           interfaceOf('deploy').validate(task);
@@ -157,6 +165,8 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
+          const instanceInfo = withImageType(node.instanceInfo);
+          if (instanceInfo !== node.instanceInfo) await tx.nodes.update(node.uuid, { instanceInfo });
         },
       });
     },
@@ -173,11 +183,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         input: { automatedClean: cleansAutomatically(node) },
         endsCurrent: 'The node is undeployed.',
         check: (task, interfaceOf) => {
-          if (task.node.protected)
-            throw new ServiceError(
-              'NODE_PROTECTED',
-              `Node ${task.node.uuid} is protected and cannot be rebuilt or undeployed.`,
-            );
+          if (task.node.protected) throw nodeProtected(task.node);
           interfaceOf('power').validate(task);
         },
         also: (tx, torn) => tx.nodes.setConfigDrive(torn.uuid, null),
@@ -220,8 +226,9 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         event: null,
         input,
         check: (task) => {
-          if (task.node.maintenance) throw inMaintenance('configure', task.node);
-          if (task.node.provisionState !== 'active') throw wrongState('configure', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('configure', task.node);
+          if (task.node.provisionState !== 'active')
+            throw actionImpossible('configure', task.node, task.node.provisionState);
         },
       });
     },
@@ -243,15 +250,22 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     },
   };
 
-  function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean | null; reason?: string } {
+  function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean; reason?: string } {
     try {
       drivers.get(task.node, kind).validate(task);
       return { result: true };
     } catch (error) {
       if (!isServiceError(error)) throw error;
-      return { result: error.code === 'UNSUPPORTED_DRIVER_EXTENSION' ? null : false, reason: error.publicMessage };
+      return { result: false, reason: error.publicMessage };
     }
   }
+}
+
+/** Ironic's clients read there what kind of image was deployed: `partition` where kernel and ramdisk are named. */
+function withImageType(instanceInfo: JsonObject): JsonObject {
+  const { image_source: source, image_type: type, kernel, ramdisk } = instanceInfo;
+  if (source == null || type != null) return instanceInfo;
+  return { ...instanceInfo, image_type: kernel != null && ramdisk != null ? 'partition' : 'whole-disk' };
 }
 
 const finalState = (target: PowerTarget): 'power on' | 'power off' =>

@@ -4,7 +4,7 @@ import type { Clock } from '@bessemer/ports';
 import type { Jobs } from './jobs.ts';
 import type { ImageDepot, ReadyImage } from './ports.ts';
 import { imageRequestOf } from './steps/image-request.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 export interface ImageOrders {
   /**

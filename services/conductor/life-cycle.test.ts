@@ -1,4 +1,4 @@
-import { asRunId } from '@bessemer/core';
+import { asRunId, type JsonObject } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conductor } from './conductor.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -83,6 +83,38 @@ describe('the life cycle of pretended hardware', () => {
     const names = steps.map((e) => e.data['step']);
     expect(names.filter((name) => name === 'fake_write_image')).toHaveLength(2);
     expect(names.filter((name) => name === 'fake_boot_ramdisk')).toHaveLength(1);
+  });
+
+  it('goes on with the deployment, whatever was ordered of the power since it failed', async () => {
+    const node = await available({ driverInfo: { fake_fail_step: 'fake_write_image' } });
+    await deploy(node.uuid);
+    await world.reaches(node.uuid, 'deploy failed');
+    const order = (id: string) =>
+      conductor.handlers.changeNodePowerState(
+        { nodeUuid: node.uuid, target: 'power off', timeoutS: null },
+        request(id),
+      );
+    const tell = (driverInfo: JsonObject) => world.db.write('test', (tx) => tx.nodes.update(node.uuid, { driverInfo }));
+    await tell({ fake_fail_step: 'set_power_state' });
+    await order('p1');
+    await quiet();
+    expect(await world.run(node.uuid)).toMatchObject({ verb: 'power', state: 'failed' });
+    await tell({});
+    await order('p2');
+    await quiet();
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r1'));
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('says that an aborted deployment is not gone on with', async () => {
+    const node = await available({ driverInfo: { fake_delay_ms: 5_000 } });
+    await deploy(node.uuid);
+    await world.reaches(node.uuid, 'wait call-back');
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'abort' }, request('x'));
+    await expect(conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'))).rejects.toMatchObject({
+      code: 'INVALID_STATE_REQUESTED',
+      publicMessage: expect.stringContaining('was aborted'),
+    });
   });
 
   it('refuses what the state does not allow, in the words that clients know', async () => {

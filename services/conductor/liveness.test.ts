@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isTransient, type Node, type PowerState, STATES, type ProvisionState } from '@bessemer/core';
+import { isTransient, type Node, type PowerState, ServiceError, STATES, type ProvisionState } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Conductor } from './conductor.ts';
 import { bmcFailure } from './drivers/errors.ts';
@@ -147,6 +147,45 @@ describe('a session and its leases', () => {
   });
 });
 
+it('a database that is away in the middle of a step fails nothing', async () => {
+  world = await createWorld();
+  let lost = 0;
+  const db: Db = {
+    ...world.db,
+    write: (name, fn, options) =>
+      name === 'run.record' && lost++ < 2
+        ? Promise.reject(new ServiceError('TEMPORARY_FAILURE', 'The database cannot be reached at the moment.'))
+        : world.db.write(name, fn, options),
+  };
+  const conductor = world.conductor({ db });
+  await conductor.start();
+  const node = await availableNode(conductor, { driverInfo: { fake_power_delay_ms: 2_000 } });
+  const order = { nodeUuid: node.uuid, target: 'power on', timeoutS: null } as const;
+  await conductor.handlers.changeNodePowerState(order, request('on'));
+  await world.until(async () => (await world.run(node.uuid)).finishedAt !== null);
+  expect(await world.run(node.uuid)).toMatchObject({ verb: 'power', state: 'done', error: null });
+  expect(lost).toBeGreaterThan(2);
+});
+
+it('a conductor overwrites nothing that was changed since it read it', async () => {
+  world = await createWorld();
+  const without = new Set<string>();
+  const db: Db = {
+    ...world.db,
+    write(name, fn, options) {
+      if (!options?.snapshot) without.add(name);
+      return world.db.write(name, fn, options);
+    },
+  };
+  const node = await world.node();
+  const conductor = world.conductor({ db });
+  await conductor.start();
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
+  await world.reaches(node.uuid, 'manageable');
+  await conductor.handlers.setConsole({ nodeUuid: node.uuid, enabled: true }, request('c'));
+  expect([...without]).toEqual([]);
+});
+
 describe('deadlines', () => {
   it('no node is ever in a working state without a run that has a deadline and says what is under way', async () => {
     world = await createWorld();
@@ -243,6 +282,9 @@ describe('deadlines', () => {
       provisionState: 'enroll',
       lastError: expect.stringContaining('no work (manage) is recorded'),
     });
+    // Not only at the start.
+    await world.db.write('test', (tx) => tx.nodes.processEvent(node.uuid, 'manage', {}));
+    await world.reaches(node.uuid, 'enroll', 700_000);
   });
 });
 

@@ -10,13 +10,14 @@ import type { Log } from '@bessemer/ports';
 import { conductorFor } from '@bessemer/rpc';
 import type { DriverRegistry } from './drivers/registry.ts';
 import type { Session } from './session.ts';
-import { reserveNode } from './task.ts';
+import { type LeaseReturns, reserveNode } from './lease.ts';
 
 export interface PowerSyncOptions {
   readonly db: Db;
   readonly log: Log;
   readonly session: Session;
   readonly drivers: DriverRegistry;
+  readonly leases: LeaseReturns;
   readonly config: Pick<Config['conductor'], 'force_power_state_during_sync' | 'power_sync_max_retries'>;
 }
 
@@ -29,7 +30,7 @@ const PAGE = 500;
 
 /** One round over all nodes of this conductor; resolves when each was asked once. */
 export function createPowerSync(options: PowerSyncOptions): () => Promise<void> {
-  const { db, log, session, drivers, config } = options;
+  const { db, log, session, drivers, leases, config } = options;
   const failures = new Map<string, number>();
 
   const isWatched = (node: Node): boolean =>
@@ -52,7 +53,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
 
   async function compare(node: Node): Promise<void> {
     const task = { node, ports: [], log, checkMayOrder: () => session.checkMayOrder() };
-    let state: PowerState;
+    let state: PowerState | null;
     try {
       const power = drivers.get(node, 'power');
       power.validate(task);
@@ -94,7 +95,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
   }
 
   /** Orders the stored state again; whether it helped is seen in the next round. */
-  async function bringBack(node: Node, actual: PowerState): Promise<void> {
+  async function bringBack(node: Node, actual: PowerState | null): Promise<void> {
     const target = node.powerState === 'power off' ? 'power off' : 'power on';
     const message = `node state '${actual}' does not match expected state '${node.powerState}'`;
     if ((failures.get(node.uuid) ?? 0) >= config.power_sync_max_retries) return failure(node, message, actual);
@@ -121,8 +122,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
       if (!isServiceError(error, 'NODE_LOCKED'))
         log.warn('a power state was not brought back', { node: node.uuid, error: coerceError(error).message });
     } finally {
-      const held = fence;
-      if (held !== undefined) await db.write('power.forced', (tx) => tx.nodes.release(node.uuid, held));
+      if (fence !== undefined) await leases.release(node.uuid, fence);
     }
   }
 

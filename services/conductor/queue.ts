@@ -5,7 +5,7 @@ import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import { DEPLOYMENT_VERBS } from './flows/flows.ts';
 import type { Session } from './session.ts';
-import type { TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
 /** A run may stand in the queue for a day before it is given up. */
 export const QUEUE_TIMEOUT_MS = 24 * 3_600_000;

@@ -1,15 +1,24 @@
 /** Going on with a failed deployment: the same run, at the step that failed. */
-import { ServiceError, type Config, type Cursor, type Segment } from '@bessemer/core';
+import {
+  actionImpossible,
+  type Config,
+  type Cursor,
+  nodeInMaintenance,
+  type Segment,
+  ServiceError,
+} from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import type { Accepted } from '@bessemer/rpc';
-import { inMaintenance, mustGetNode, wrongState } from './accept.ts';
+import { mustGetNode } from './accept.ts';
 import { agentSegmentOf } from './agent-phase.ts';
 import type { AgentLinks } from './agent-links.ts';
+import { DEPLOYMENT_VERBS } from './flows/flows.ts';
+import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
-import { reserveNode, type TaskWriter } from './task.ts';
+import type { TaskWriter } from './task-writer.ts';
 
-/** @throws INVALID_STATE_REQUESTED unless the node is in `deploy failed` after a run of ours; NODE_LOCKED, NODE_NOT_FOUND. */
+/** @throws INVALID_STATE_REQUESTED unless the node is in `deploy failed` and its last deployment failed; NODE_LOCKED, NODE_NOT_FOUND. */
 export type RunRetry = (nodeUuid: string) => Promise<Accepted>;
 
 export interface RetryOptions {
@@ -28,9 +37,15 @@ export function createRunRetry(options: RetryOptions): RunRetry {
   return async (nodeUuid) => {
     const runId = await db.write('run.retry', async (tx) => {
       const node = await mustGetNode(tx, nodeUuid);
-      if (node.maintenance) throw inMaintenance('provisioning', node);
-      const failed = await tx.runs.latest(node.uuid);
-      if (node.provisionState !== 'deploy failed' || failed?.state !== 'failed') throw wrongState('retry', node);
+      if (node.maintenance) throw nodeInMaintenance('provisioning', node);
+      if (node.provisionState !== 'deploy failed') throw actionImpossible('retry', node, node.provisionState);
+      // The node may have been switched on and off since.
+      const failed = await tx.runs.latest(node.uuid, DEPLOYMENT_VERBS);
+      if (failed?.state !== 'failed')
+        throw new ServiceError(
+          'INVALID_STATE_REQUESTED',
+          `The last deployment of node ${node.uuid} ${failed ? `was ${failed.state}` : 'is not recorded'}: there is nothing to go on with. Deploy it again, or undeploy it.`,
+        );
       const segment = failed.segments[failed.cursor.segment];
       if (!segment)
         throw new ServiceError(

@@ -15,7 +15,7 @@ export function withoutArguments(segments: readonly Segment[]): {
   const bare = segments.map((segment, i) => ({
     ...segment,
     steps: segment.steps.map((step, j) => {
-      if (step.source !== 'driver' || Object.keys(step.args).length === 0) return step;
+      if (!step.source || Object.keys(step.args).length === 0) return step;
       found[keyOf(i, j)] = step.args;
       return { ...step, args: {} };
     }),

@@ -3,6 +3,7 @@ import type { Config, Json, NewEvent, Node, Port, Progress, Run, Step } from '@b
 import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
 import type { Db, NodePatch } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
+import { isDatabaseAway } from './drivers/errors.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import type { Jobs } from './jobs.ts';
 import type { Configurer, SshProbe } from './ports.ts';
@@ -10,7 +11,8 @@ import type { Session } from './session.ts';
 import { isConductorStep, type ConductorStepName } from './steps/catalogue.ts';
 import type { StepHandler, StepOutcome, StepTask } from './steps/step.ts';
 import { withArguments } from './step-arguments.ts';
-import { type Effects, Gone, idOf, type TaskWriter } from './task.ts';
+import { idOf } from './task.ts';
+import { type Effects, Gone, type TaskWriter } from './task-writer.ts';
 
 export interface StepCallOptions {
   readonly db: Db;
@@ -23,6 +25,8 @@ export interface StepCallOptions {
   readonly handlers: Readonly<Record<ConductorStepName, StepHandler>>;
   readonly ssh: SshProbe;
   readonly configurer: Configurer;
+  /** Does a step on the child nodes of the task's node. */
+  readonly onChildren: (task: StepTask) => Promise<StepOutcome>;
 }
 
 export interface Call {
@@ -66,6 +70,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     const events: Array<Effects['events'][number]> = [];
     let nodePatch: NodePatch = {};
     let inventory: Effects['inventory'];
+    const documents: Array<NonNullable<Effects['documents']>[number]> = [];
     let seen = node;
     const task: StepTask = {
       /** With what this call has changed of it. */
@@ -119,6 +124,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       storeInventory: (found) => {
         inventory = found;
       },
+      changeDocument: (kind, change) => void documents.push({ kind, change }),
       job: (start) => jobs.ensure(run.id, attempt.id, start),
       async seenSince(types, sinceMs) {
         const [last] = await db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
@@ -127,7 +133,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     };
     return {
       task,
-      effects: () => ({ notes, events, nodePatch, ...(inventory ? { inventory } : {}) }),
+      effects: () => ({ notes, events, nodePatch, documents, ...(inventory ? { inventory } : {}) }),
       note: (patch) => void Object.assign(notes, patch),
     };
   }
@@ -137,6 +143,8 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     if (step.source === 'driver') {
       const implementation = options.drivers.get(node, step.interface);
       if (implementation.runStep) return { run: (task) => implementation.runStep!(task) };
+    } else if (step.source === 'children') {
+      return { run: options.onChildren };
     } else if (isConductorStep(step.step)) {
       const handler = options.handlers[step.step];
       return { run: (task) => handler.run(task), look: handler.lookAtWorld?.bind(handler) };
@@ -155,7 +163,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       const doer = doerOf(call.task);
       return await invoke(doer.run, doer.look);
     } catch (error) {
-      if (error instanceof Gone || isServiceError(error, 'STALE_FENCE')) throw error;
+      if (error instanceof Gone || isServiceError(error, 'STALE_FENCE') || isDatabaseAway(error)) throw error;
       if (!isServiceError(error)) {
         call.task.log.error('a step threw', { error: coerceError(error).stack });
         return { kind: 'failed', error: `Step ${step.step} failed: ${coerceError(error).message}` };

@@ -23,7 +23,7 @@ export interface TakeOver {
   sweep(): Promise<number>;
   /** Ends earlier sessions of this host, whose process is known to be gone. */
   endOwnPast(): Promise<void>;
-  /** Frees and fails nodes in a working state for which there is no run at all: nothing may be stuck for ever. */
+  /** Fails nodes in a working state for which there is no run at all: nothing may be stuck for ever. */
   failStranded(): Promise<void>;
 }
 

@@ -9,9 +9,7 @@ import type {
   AttemptRecord,
   Cursor,
   JsonObject,
-  NewEvent,
   Node,
-  Progress,
   ProvisionEvent,
   Run,
   SessionId,
@@ -22,67 +20,16 @@ import { nextState } from '@bessemer/core';
 import type { Db, NodePatch, Repositories, RunPatch } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
 import { EVENT_AFTER_STEP, flowOf } from './flows/flows.ts';
+import { followRules } from './inspection/apply.ts';
 import { forgetInstance } from './instance.ts';
 import { reserveNode } from './lease.ts';
 import { isConductorStep } from './steps/catalogue.ts';
-import type { Awaited, StepOutcome } from './steps/step.ts';
-
-export { nodeLocked, reserveNode } from './lease.ts';
-
-/** The run has ended: whoever worked on it stops. */
-export class Gone extends Error {}
-
-/** What a call of a step leaves to be written with its outcome. */
-export interface Effects {
-  readonly notes: JsonObject;
-  readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
-  readonly nodePatch: NodePatch;
-  readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
-}
-
-/** One attempt of a step and what came of it. */
-export interface StepResult {
-  readonly step: Step;
-  readonly attempt: AttemptRecord;
-  readonly outcome: StepOutcome;
-  readonly effects: Effects;
-}
-export type Settled = { readonly what: 'next' | 'waiting' | 'ended'; readonly run: Run };
+import type { Awaited } from './steps/step.ts';
+import { type Effects, Gone, type Settled, type StepResult, type TaskWriter } from './task-writer.ts';
 
 const SEVERITY_OF_END = { done: 'info', failed: 'error', aborted: 'warning' } as const;
 /** A held run rests until somebody says `unhold`: longer than anybody waits. */
 export const HOLD_MS = 10 * 365 * 24 * 3_600_000;
-
-export interface TaskWriter {
-  /**
-   * Enters the first segment of a run that was created in this very transaction: stores the first attempt, or, when the plan is
-   * empty, ends the run.
-   */
-  enterFirst(tx: Repositories, run: Run): Promise<void>;
-  /** Likewise for a run that begins again in this very transaction, at a step of its own. */
-  enterAt(tx: Repositories, run: Run, at: Pick<Cursor, 'segment' | 'step'>): Promise<void>;
-  /** An attempt that is made and not stored yet: `settle` takes it. */
-  nextAttempt(number: number): AttemptRecord;
-  /** Another attempt of the step at the cursor; gives the run as stored. */
-  beginAttempt(run: Run): Promise<Run>;
-  /**
-   * Stores what came of the step at the cursor and of those after it, in one transaction: all but the last are done. `under` is the
-   * attempt of the step after them that is under way already. `next`: there is more to do at once.
-   */
-  settle(run: Run, results: readonly StepResult[], under?: AttemptRecord): Promise<Settled>;
-  /** Stores a wait outside a step: for an agent's segment. The node rests in its wait state. */
-  rest(run: Run, waitingFor: Awaited, notes?: JsonObject): Promise<Run>;
-  /** The agent's segment is done. */
-  endSegment(run: Run): Promise<Settled>;
-  /** Goes back to the step at `cursor`, with a fact for the operator. */
-  goBack(run: Run, cursor: Cursor, notes: JsonObject, event: Effects['events'][number]): Promise<void>;
-  fail(run: Run, error: string): Promise<Run>;
-  /** Writes facts in the middle of a step. */
-  record(
-    run: Run,
-    change: { notes?: JsonObject; waitingFor?: Awaited; progress?: Progress | null; events?: Effects['events'] },
-  ): Promise<Run>;
-}
 
 export interface TaskWriterOptions {
   readonly db: Db;
@@ -112,10 +59,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
    */
   function own<T>(name: string, run: Run, fn: (held: Held) => Promise<T>): Promise<T> {
     return db.write(`run.${name}`, async (tx) => {
-      const row = await tx.runs.get(run.id);
-      const node = row && (await tx.nodes.get(row.nodeUuid));
-      if (!row || !node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
-      const held = holding(tx, await tx.runs.update(run.id, run.fence, {}), node);
+      const row = await tx.runs.update(run.id, run.fence, {});
+      const node = await tx.nodes.get(row.nodeUuid);
+      if (!node || row.finishedAt !== null) throw new Gone(`run ${run.id} has ended`);
+      const held = holding(tx, row, node);
       const result = await fn(held);
       await flush(held);
       return result;
@@ -241,6 +188,15 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   }
   async function end(held: Held): Promise<'ended'> {
     await toWork(held);
+    if (held.run.verb === 'inspect') {
+      const { nodePatch, notes, failure } = await followRules(held.tx, held.node);
+      append(held, ...notes);
+      if (failure !== null) {
+        await failHeld(held, failure);
+        return 'ended';
+      }
+      patchNode(held, nodePatch);
+    }
     const flow = flowOf(held.run.verb);
     const event = flow.end(held.node);
     showStep(held, null);
@@ -265,7 +221,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
   async function failHeld(held: Held, error: string, isAborted = false): Promise<void> {
     const flow = flowOf(held.run.verb);
     const step = stepOf(held.run);
-    const isInStep = step !== undefined && (step.inBand || step.source === 'driver');
+    const isInStep = step !== undefined && (step.inBand || step.source !== undefined);
     const failure = isAborted ? undefined : { error, isInStep };
     const wasTrusted = !held.node.maintenance;
     patchNode(held, flow.onFailed?.(held.node, failure) ?? {});
@@ -294,7 +250,10 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     mergeNotes(held, effects.notes);
     patchNode(held, effects.nodePatch);
     append(held, ...effects.events);
-    if (effects.inventory) await held.tx.nodes.setInventory(held.node.uuid, effects.inventory);
+    const { tx, node } = held;
+    if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    for (const { kind, change } of effects.documents ?? [])
+      await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
     switch (outcome.kind) {
       case 'done': {
@@ -317,7 +276,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
         if (outcome.isHold) {
           await toRest(held, 'hold');
           update(held, { deadline: clock.nowMs() + HOLD_MS });
-        } else if (step.abortable || step.source === 'driver') await toRest(held);
+        } else if (step.abortable || step.source) await toRest(held);
         wait(held, outcome.for);
         return 'waiting';
       case 'retry':

@@ -112,7 +112,7 @@ describe('adopt', () => {
     await world.reaches(broken.uuid, 'adopt failed');
     expect(await rests(broken)).toMatchObject({
       powerState: null,
-      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_boot_delay/),
+      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_boot_delay.*[^.]\.$/),
     });
     await change(broken, { driverInfo: {} });
     await act(broken, 'adopt');

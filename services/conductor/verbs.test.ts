@@ -7,11 +7,12 @@ let world: World;
 let act: Verbs['act'];
 let clean: Verbs['clean'];
 let inspect: Verbs['inspect'];
+let change: Verbs['change'];
 let manageable: Verbs['manageable'];
 let stepsOf: Verbs['stepsOf'];
 let rests: Verbs['rests'];
 beforeEach(async () => {
-  ({ world, act, clean, inspect, manageable, stepsOf, rests } = await createVerbs());
+  ({ world, act, clean, inspect, change, manageable, stepsOf, rests } = await createVerbs());
 });
 afterEach(() => world.close());
 
@@ -142,6 +143,17 @@ describe('manual cleaning', () => {
     ]);
     expect(await rests(node)).toMatchObject({ raidConfig: raid, powerState: 'power on' });
   });
+  it('keeps the BIOS settings that it is told, until a reset', async () => {
+    const node = await manageable();
+    const settings = async () => (await world.db.read.nodes.getDocument(node.uuid, 'bios')) ?? {};
+    const apply = (...list: JsonObject[]) => step('bios.apply_configuration', { settings: list });
+    await clean(node, [apply({ name: 'a', value: '1' }, { name: 'b', value: '2' }), apply({ name: 'a', value: '3' })]);
+    await world.reaches(node.uuid, 'manageable');
+    await rests(node);
+    expect(await settings()).toMatchObject({ a: { value: '3' }, b: { value: '2', updated_at: null } });
+    await clean(node, [step('bios.factory_reset')]);
+    await world.until(async () => Object.keys(await settings()).length === 0);
+  });
   it('keeps the arguments of steps out of what is stored in the clear', async () => {
     const node = await manageable({ driverInfo: { fake_raid_delay: 5 } });
     await clean(node, [step('raid.create_configuration', { create_root_volume: 'hunter2' })]);
@@ -165,7 +177,7 @@ describe('manual cleaning', () => {
       'unexpected arguments: x',
     ],
     ['a missing argument', [step('firmware.update')], false, 'is missing these required arguments: settings'],
-    ['no steps', [], false, 'clean_steps must name at least one step'],
+    ['no steps', [], false, '"clean_steps" is required when setting target provision state to clean'],
     ['a step of the ramdisk without one', [step('bios.factory_reset')], true, 'requires booting a ramdisk'],
   ])('refuses %s before anything is changed', async (_, steps, disableRamdisk, words) => {
     const node = await manageable();
@@ -213,5 +225,48 @@ describe('manual cleaning', () => {
     const begun = world.clock.nowMs();
     await world.reaches(node.uuid, 'manageable');
     expect(world.clock.nowMs() - begun).toBe(30_000);
+  });
+});
+
+describe('steps on child nodes', () => {
+  const onChildren = (id: string, more: JsonObject = {}): JsonObject => ({
+    ...step(id, id.startsWith('bios') ? { settings: [{ name: 'a', value: '1' }] } : {}),
+    execute_on_child_nodes: true,
+    ...more,
+  });
+  it('are done on all of them, or on those that are named, and never on the parent', async () => {
+    const parent = await manageable();
+    const child = await manageable({ parentNode: parent.uuid, driverInfo: { fake_power_delay_ms: 3_000 } });
+    const other = await manageable({ parentNode: parent.uuid });
+    await clean(parent, [
+      onChildren('power.power_on'),
+      onChildren('power.reboot', { limit_child_node_execution: [child.uuid] }),
+      onChildren('bios.apply_configuration', { limit_child_node_execution: [other.uuid] }),
+    ]);
+    await world.reaches(parent.uuid, 'clean wait');
+    expect((await world.run(parent.uuid)).waitingFor).toMatchObject({
+      what: 'power',
+      from: `child node ${child.uuid}`,
+    });
+    await world.reaches(parent.uuid, 'manageable');
+    expect((await rests(parent)).powerState).not.toBe('power on');
+    for (const node of [child, other]) expect((await rests(node)).powerState).toBe('power on');
+    expect(await world.db.read.nodes.getDocument(other.uuid, 'bios')).toMatchObject({ a: { value: '1' } });
+    expect(await world.db.read.nodes.getDocument(child.uuid, 'bios')).toBeNull();
+  });
+  it('fail with the name of the child', async () => {
+    const parent = await manageable();
+    const child = await manageable({ parentNode: parent.uuid });
+    await clean(parent, [onChildren('raid.nosuch')]);
+    await world.reaches(parent.uuid, 'clean failed');
+    expect((await rests(parent)).lastError).toBe(
+      `Step nosuch failed on child node ${child.uuid}: node does not support this step: raid.nosuch`,
+    );
+    await act(parent, 'manage');
+    await change(parent, { maintenance: false });
+    const stranger = await manageable();
+    await clean(parent, [onChildren('power.power_on', { limit_child_node_execution: [stranger.uuid] })]);
+    await world.reaches(parent.uuid, 'clean failed');
+    expect((await rests(parent)).lastError).toContain(`no children of this one: ${stranger.uuid}`);
   });
 });

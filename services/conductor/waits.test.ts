@@ -15,7 +15,12 @@ async function deploying(overrides: Record<string, string> = {}, drivers?: World
   world = await createWorld(overrides);
   conductor = world.conductor({ drivers: drivers ?? world.drivers });
   await conductor.start();
-  node = await world.node({ interfaces: { deploy: 'direct' }, instanceInfo: IMAGE, automatedClean: false });
+  node = await world.node({
+    powerState: 'power off',
+    interfaces: { deploy: 'direct' },
+    instanceInfo: IMAGE,
+    automatedClean: false,
+  });
   await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
   await world.reaches(node.uuid, 'manageable');
   await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'provide' }, request('p'));

@@ -59,7 +59,6 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['db'],
   pg: ['db'],
   amqplib: ['packages/rpc'],
-  koa: ['services/api'],
   ws: ['services/conductor', 'ramdisk-agent'],
   'node:dgram': ['packages/ports'],
   dgram: ['packages/ports'],

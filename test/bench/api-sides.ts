@@ -2,7 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, closeSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { systemClock } from '@bessemer/ports/node';
@@ -17,6 +17,8 @@ export interface RunningSide {
   readonly startMs: number;
   /** Proportional memory of all its processes, MiB. */
   memoryMib(): number;
+  /** Processor time that it has used so far. */
+  cpuMs(): number;
   stop(): Promise<void>;
 }
 
@@ -30,14 +32,19 @@ export interface Side {
   remove(): void;
 }
 
-/** Pss of a process and all below it. */
-function memoryMib(root: number): number {
+/** Fields of /proc/PID/stat after the name: 0 state, 1 parent, 11 user and 12 system time in ticks of 10 ms. */
+const statOf = (pid: string | number): string[] => {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+};
+
+/** A process and all below it. */
+function treeOf(root: number): number[] {
   const children = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      const parent = Number(statOf(entry)[1]);
       children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
     } catch {
       // Ended meanwhile.
@@ -45,11 +52,13 @@ function memoryMib(root: number): number {
   }
   const tree = [root];
   for (const pid of tree) tree.push(...(children.get(pid) ?? []));
-  let kib = 0;
-  for (const pid of tree)
-    kib += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
-  return kib / 1024;
+  return tree;
 }
+
+const pssKib = (pid: number) =>
+  Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+const memoryMib = (root: number) => treeOf(root).reduce((sum, pid) => sum + pssKib(pid), 0) / 1024;
+const cpuMs = (root: number) => 10 * (Number(statOf(root)[11]) + Number(statOf(root)[12]));
 
 const FILL = `
 import sqlite3, sys, uuid
@@ -76,6 +85,7 @@ export async function ironicSide(say: (line: string) => void): Promise<Side> {
         port: Number(new URL(ironic.url).port),
         startMs: ironic.startMs,
         memoryMib: () => memoryMib(ironic.pid),
+        cpuMs: () => cpuMs(ironic.pid),
         stop: () => ironic.stop(),
       };
     },
@@ -93,7 +103,9 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
   await run(process.execPath, [join(ROOT, 'tools/pack.ts'), folder], { cwd: ROOT });
   // What npm would install beside the package is what the workspace has.
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const main = join(folder, 'package/node_modules/@bessemer/bessemer/main.js');
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', remove);
+  const program = join(folder, 'package/bin/bessemer.mjs');
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   const logFile = join(folder, 'log');
@@ -115,23 +127,25 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
         '--set',
         'depot.port=0',
       ];
-      const profile = process.env['BESSEMER_BENCH_PROFILE'];
-      const child = spawn(
-        process.execPath,
-        [...(profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`] : []), main, ...argv],
-        {
-          env: ownEnvironment(dataDir),
-          stdio: ['ignore', output, output],
-        },
-      );
+      const child = spawn(program, argv, {
+        env: { ...ownEnvironment(dataDir), PATH: `${dirname(process.execPath)}:${process.env['PATH']}` },
+        stdio: ['ignore', output, output],
+      });
       closeSync(output);
+      process.once('exit', () => child.kill('SIGKILL'));
       await untilAnswers(child, `http://127.0.0.1:${port}/v1/nodes`, () =>
         readFileSync(logFile, 'utf8').slice(-20_000),
       );
       const startMs = systemClock.monotonicMs() - startedMs;
-      return { port, startMs, memoryMib: () => memoryMib(child.pid!), stop: () => stopChild(child) };
+      return {
+        port,
+        startMs,
+        memoryMib: () => memoryMib(child.pid!),
+        cpuMs: () => cpuMs(child.pid!),
+        stop: () => stopChild(child),
+      };
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove,
   };
 }
 

@@ -106,6 +106,7 @@ async function measure(side: Side, loader: Loader, plan: Plan, say: (line: strin
   figures['idle_mib'] = running.memoryMib();
   const uuids = (count: number) => Array.from({ length: count }, () => systemRandom.uuid());
   const rate = async (name: string, connections: number, requests: readonly WireRequest[], isOnce = false) => {
+    const beforeMs = running.cpuMs();
     const result = await loader.load({
       port,
       connections,
@@ -113,6 +114,7 @@ async function measure(side: Side, loader: Loader, plan: Plan, say: (line: strin
       ...(isOnce ? {} : { durationMs: plan.durationMs }),
     });
     figures[`${name}_c${connections}`] = (result.count * 1000) / result.elapsedMs;
+    figures[`${name}_c${connections}_cpu_ms`] = (running.cpuMs() - beforeMs) / result.count;
     figures[`${name}_c${connections}_p50_ms`] = result.p50Ms;
     figures[`${name}_c${connections}_p95_ms`] = result.p95Ms;
     if (name.startsWith('list')) figures[`${name}_bytes`] = result.bytes;
@@ -237,10 +239,11 @@ export const api: Benchmark = {
       const goal = isRate ? GOALS.find(([prefix]) => name.startsWith(prefix))?.[1] : undefined;
       const isMet = isListTail ? value < P95_GOAL_MS : goal === undefined || ratio === undefined || ratio >= goal;
       if (goal !== undefined || isListTail) figures[`is_met_${name}`] = Number(isMet);
+      const digits = name.endsWith('_cpu_ms') ? 2 : 1;
       table.push([
         name,
-        value.toFixed(1),
-        theirValue?.toFixed(1) ?? '',
+        value.toFixed(digits),
+        theirValue?.toFixed(digits) ?? '',
         ratio === undefined ? '' : `${ratio.toFixed(1)}x`,
         isListTail ? `< ${P95_GOAL_MS} ms` : goal === undefined ? '' : `${goal}x`,
         isMet ? '' : 'NOT MET',
@@ -251,7 +254,7 @@ export const api: Benchmark = {
       table,
       figures,
       ratios,
-      method: `One side after the other on loopback, SQLite both, at microversion 1.${MINOR}; Bessemer as packed, Ironic in its one-process form with debugging off. Requests per second over ${plan.durationMs} ms from one client process over 1 or 16 kept connections (c1, c16), creations and deletions each node once; every write is answered when it is on disk. A request of list_10000 is one page of 1,000, taken in turn from all pages; Ironic's ${plan.many} nodes were copied in its database. cycles: ${CYCLES} nodes at once, manage, provide with automated cleaning, active, deleted, driven by one poller that takes at most a third of the time. start_ms: median of three with a database that exists; memory: Pss of all processes of the service.`,
+      method: `One side after the other on loopback, SQLite both, at microversion 1.${MINOR}; Bessemer as packed, Ironic in its one-process form with debugging off. Requests per second over ${plan.durationMs} ms from one client process over 1 or 16 kept connections (c1, c16), creations and deletions each node once; every write is answered when it is on disk. A request of list_10000 is one page of 1,000, taken in turn from all pages; Ironic's ${plan.many} nodes were copied in its database. cycles: ${CYCLES} nodes at once, manage, provide with automated cleaning, active, deleted, driven by one poller that takes at most a third of the time. cpu_ms: processor time of the service per request, which other work on the machine changes little. start_ms: median of three with a database that exists; memory: Pss of all processes of the service.`,
       versions: Object.fromEntries(sides.map((side) => [side.name, side.version])),
     };
   },

@@ -136,6 +136,10 @@ export async function prepareIronic(
 ): Promise<IronicInstallation> {
   const version = await install(say);
   const folder = mkdtempSync(join(tmpdir(), 'bmr-ironic-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // A signal alone would leave the service and its folder behind.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  process.once('exit', remove);
   for (const name of ['state', 'lock']) mkdirSync(join(folder, name));
   const port = await freePort();
   const file = join(folder, 'ironic.conf');
@@ -173,7 +177,7 @@ export async function prepareIronic(
         },
       };
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove,
   };
 }
 

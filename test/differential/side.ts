@@ -37,9 +37,11 @@ export interface Side {
   /** A request at the newest common version that prepares what follows. */
   prepare(method: string, path: string, body?: unknown): Promise<void>;
   /** A node of fake hardware with this name and UUID, and what else it is to have. */
-  node(name: string, more?: object): Promise<void>;
+  node(name: string, more?: { readonly owner?: string; readonly [field: string]: unknown }): Promise<void>;
   /** Waits until the node rests, and compares the states that it rests in. */
   rest(name: string): Promise<void>;
+  /** Waits until no allocation is being processed. */
+  processed(): Promise<void>;
   /** Brings a node from enroll to manageable, available or active. */
   bring(name: string, to: 'manageable' | 'available' | 'active'): Promise<void>;
 }
@@ -134,6 +136,13 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?/g, '<time>');
   }
 
+  /** What a request said beside its path; headers only where the script has set some. */
+  function sentText(body: unknown, headers: SendOptions['headers']): string | undefined {
+    const lines = Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`);
+    if (body !== undefined) lines.push(plain(typeof body === 'string' ? body : JSON.stringify(body)));
+    return lines.length === 0 ? undefined : lines.join('\n');
+  }
+
   function keep(method: string, path: string, body: unknown, answer: Answer, options: SendOptions, more: object): void {
     const headers: Record<string, string> = {};
     for (const name of HEADERS) {
@@ -145,7 +154,7 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       number: steps.length,
       method,
       path: plain(path),
-      sent: body === undefined ? undefined : plain(typeof body === 'string' ? body : JSON.stringify(body)),
+      sent: sentText(body, options.headers),
       minor: options.minor === null ? undefined : (options.minor ?? minor),
       status: answer.status,
       headers,
@@ -214,11 +223,24 @@ export function createRecorder(url: string, minor: number, agent: Agent): Record
       for (const [method, path, body] of requests) await send(method, path, body);
     },
     prepare,
-    async node(name, more = {}) {
+    async node(name, { owner, ...more } = {}) {
       await prepare('POST', '/v1/nodes', { driver: 'fake-hardware', uuid: id(name), name, ...more });
+      // Without authentication Ironic takes an owner only later.
+      if (owner !== undefined)
+        await prepare('PATCH', `/v1/nodes/${id(name)}`, [{ op: 'add', path: '/owner', value: owner }]);
     },
     rest,
+    async processed() {
+      const deadlineMs = systemClock.monotonicMs() + patienceMs;
+      while (systemClock.monotonicMs() < deadlineMs) {
+        const { json } = await quiet('GET', '/v1/allocations?state=allocating&fields=uuid');
+        if (json.allocations.length === 0) return;
+        await sleep(systemClock, 20);
+      }
+    },
     async bring(name, to) {
+      // A pretended power state is what was asked for last: without one Ironic takes the node for no allocation.
+      await prepare('PUT', `/v1/nodes/${id(name)}/states/power`, { target: 'power off' });
       const verbs = ['manage', 'provide', 'active'].slice(0, ['manageable', 'available', 'active'].indexOf(to) + 1);
       for (const target of verbs) await prepare('PUT', `/v1/nodes/${id(name)}/states/provision`, { target });
     },

@@ -55,6 +55,8 @@ test('a pretended deployment from the package alone, and an orderly end', async 
   await baremetal('node', 'deploy', 'n1', '--wait');
   expect(await must(service.apiUrl!, 'GET', '/v1/nodes/n1')).toMatchObject({ provision_state: 'active' });
   expect(await baremetal('node', 'show', 'n1', '-f', 'value', '-c', 'provision_state')).toBe('active\n');
+  for (const path of ['', '/nodes', '/docs.css', '/docs.js', '/openapi.json'])
+    expect((await fetch(`${service.apiUrl}/docs${path}`)).status, path).toBe(200);
   await watcher.stop();
   expect(await service.stop()).toBe(0);
 });

@@ -62,8 +62,6 @@ export interface SessionTableOptions {
   readonly onActive: (session: BmcSession) => void;
 }
 
-export type SessionTable = ReturnType<typeof createSessionTable>;
-
 /** Half-open sessions kept at most; the oldest goes, so that nobody can fill the table without a password. */
 const MAX_HALF_OPEN = 16;
 

@@ -7,8 +7,3 @@ export const PRIVILEGE_NUMBER: Readonly<Record<PrivilegeLevel, number>> = {
   OPERATOR: 3,
   ADMINISTRATOR: 4,
 };
-
-/** The level of a number, if it is one of those spoken here. */
-export function privilegeOf(number: number): PrivilegeLevel | undefined {
-  return (Object.keys(PRIVILEGE_NUMBER) as PrivilegeLevel[]).find((level) => PRIVILEGE_NUMBER[level] === number);
-}

@@ -10,6 +10,8 @@ Made by \`node tools/gen-access.ts\` from \`services/api/access/policy.ts\`, whi
 
 ## Logging in
 
+The version documents, \`/healthcheck\` and the documentation at \`/docs\` are open to all: nothing in them is of this installation. For everything else:
+
 \`bessemer up --auth STRATEGY\`, or \`api.auth\`:
 
 - **http_basic** (the default). The first start makes a user \`admin\` and writes the password, mode 0600, to \`profile.json\` in the data directory and where the command line looks.

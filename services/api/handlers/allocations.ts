@@ -1,15 +1,24 @@
 /** Allocations: any node of a kind, please. A conductor finds it; here they are asked for, shown and given back. */
-import { type Allocation, isUuid, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
+import {
+  type Allocation,
+  isUuid,
+  type Json,
+  type JsonObject,
+  type Node,
+  nodeLocked,
+  ServiceError,
+} from '@bessemer/core';
 import type { AllocationFilter, Repositories } from '@bessemer/db';
 import { readConductors } from '../conductors.ts';
 import { textParameter } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
-import { nodeLocked } from '../resources/of-node.ts';
-import { commonFields, createResource, fieldsFor, notAcceptable } from '../resources/resource.ts';
+import { nodeNamedIn, nodeNameOf } from '../resources/of-node.ts';
+import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { checkTrait } from './traits.ts';
 import { findNode } from './nodes.ts';
 
 const NAME = /^[A-Za-z0-9._~-]+$/;
+const MAX_NAME = 255;
 const NO_UPDATES_FROM_STATE = 'updates are not allowed (and maintenance mode is off)';
 
 const field = fieldsFor<Allocation>();
@@ -19,6 +28,7 @@ const allocations = createResource<Allocation, AllocationFilter>({
   collection: 'allocations',
   path: 'allocations',
   param: 'allocation',
+  ident: { called: 'allocation_ident', namesSince: 52 },
   notFound,
   repository: (tx) => tx.allocations,
   fields: [
@@ -27,33 +37,32 @@ const allocations = createResource<Allocation, AllocationFilter>({
     field('extra', 52, 'json', 'extra'),
     field('last_error', 52, 'text', 'lastError', { writable: 'never' }),
     field('name', 52, 'text', 'name'),
-    field('node_uuid', 52, 'text', 'nodeUuid', { writable: 'never' }),
+    field('node_uuid', 52, 'text', 'nodeUuid', { writable: 'never', sortable: false }),
     field('owner', 60, 'text', 'owner', { writable: 'create' }),
     field('resource_class', 52, 'text', 'resourceClass', { writable: 'create' }),
     field('state', 52, 'text', 'state', { writable: 'never' }),
     field('traits', 52, 'list', 'traits', { writable: 'create' }),
   ],
   async filterOf(request, services) {
-    const { query, minor } = request;
-    const node = textParameter(query, 'node');
+    const { query } = request;
+    const node = nodeNameOf(request);
     const owner = textParameter(query, 'owner');
-    if (owner !== undefined && minor < 60) throw notAcceptable();
     const resourceClass = textParameter(query, 'resource_class');
     const state = textParameter(query, 'state');
     return {
-      ...(node === undefined ? {} : { nodeUuid: (await findNode(request, node, services)).uuid }),
+      ...(node === undefined ? {} : { nodeUuid: await nodeNamedIn(node, request, services) }),
       ...(resourceClass === undefined ? {} : { resourceClass }),
       ...(state === undefined ? {} : { state: state as Allocation['state'] }),
       ...(owner === undefined ? {} : { owner }),
     };
   },
   async parse(wire, value, request, services) {
-    if (wire === 'name' && value !== null && (!NAME.test(String(value)) || isUuid(String(value))))
+    if (wire === 'name' && value && (!NAME.test(String(value)) || String(value).length > MAX_NAME))
       throw new ServiceError(
         'INVALID_PARAMETER',
         `Cannot ${request.operation.method === 'POST' ? 'create' : 'update'} allocation with invalid name '${String(value)}'`,
       );
-    if (wire === 'traits') return ((value ?? []) as Json[]).map((trait) => checkTrait(trait, 'trait'));
+    if (wire === 'traits') return ((value ?? []) as Json[]).map((trait) => checkTrait(trait, 'allocation'));
     if (wire === 'candidate_nodes') return candidates((value ?? []) as Json[], services);
     return undefined;
   },
@@ -61,12 +70,14 @@ const allocations = createResource<Allocation, AllocationFilter>({
 
 async function candidates(idents: readonly Json[], services: ApiServices): Promise<string[]> {
   const uuids: string[] = [];
+  const missing: string[] = [];
   for (const ident of idents) {
     const node = await services.db.read.nodes.find(String(ident));
-    if (!node) throw new ServiceError('INVALID_PARAMETER', `Node ${String(ident)} could not be found.`);
-    uuids.push(node.uuid);
+    if (node) uuids.push(node.uuid);
+    else missing.push(String(ident));
   }
-  return [...new Set(uuids)];
+  if (missing.length > 0) throw new ServiceError('INVALID_PARAMETER', `Nodes cannot be found: ${missing.join(', ')}`);
+  return uuids;
 }
 
 /** Any live conductor does: matching touches no hardware. @throws TEMPORARY_FAILURE. */
@@ -79,20 +90,25 @@ async function anyHost(services: ApiServices): Promise<string> {
 
 export const listAllocations = allocations.list;
 export const getAllocation = allocations.get;
+/** Microversion with which an allocation may be made for a node that has an instance already. */
+const BACKFILL_SINCE = 58;
+
 export const createAllocation: Handler = async (request, services) => {
   const { node: ident, ...body } = request.body as JsonObject;
-  if (ident !== undefined && request.minor < 58) throw notAcceptable();
-  const node =
-    ident === undefined || ident === null ? undefined : await nodeToBackfill(String(ident), request, services);
-  if (node && ((body['traits'] as Json[] | null)?.length || (body['candidate_nodes'] as Json[] | null)?.length))
-    throw new ServiceError(
-      'INVALID_PARAMETER',
-      'Cannot set node when creating an allocation with traits or candidate_nodes.',
-    );
+  if (ident && request.minor < BACKFILL_SINCE)
+    throw new ServiceError('INVALID_PARAMETER', 'Cannot set node when creating an allocation in this API version');
+  const node = ident ? await nodeToBackfill(String(ident), request, services) : undefined;
   if (!node && !body['resource_class'])
     throw new ServiceError('INVALID_PARAMETER', 'The resource_class field is mandatory when not backfilling');
+  if (node) {
+    body['resource_class'] ||= node.resourceClass;
+    // An instance that was there before is what the allocation is of.
+    body['uuid'] ||= node.instanceUuid;
+  }
   const host = await anyHost(services);
-  const reply = await allocations.create({ ...request, body }, services);
+  // The node to backfill is written down: whoever takes up what a conductor left undone gives no other.
+  const asked = node ? { ...body, candidate_nodes: [node.uuid] } : body;
+  const reply = await allocations.create({ ...request, body: asked }, services);
   const allocationUuid = String((reply.body as JsonObject)['uuid']);
   const call = { requestId: request.requestId };
   if (!node) {
@@ -108,6 +124,8 @@ export const createAllocation: Handler = async (request, services) => {
 };
 
 async function nodeToBackfill(ident: string, request: ApiRequest, services: ApiServices): Promise<Node> {
+  if (!isUuid(ident) && !NAME.test(ident))
+    throw new ServiceError('INVALID_PARAMETER', `Expected a logical name or UUID but received ${ident.slice(0, 60)}.`);
   try {
     return await findNode(request, ident, services);
   } catch (error) {
@@ -166,7 +184,10 @@ const asAllocation = (request: ApiRequest, allocation: Allocation): ApiRequest =
   ...request,
   params: { ...request.params, allocation: allocation.uuid },
 });
-export const getNodeAllocation: Handler = async (request, services) =>
-  allocations.get(asAllocation(request, await ofNode(request, services)), services);
+export const getNodeAllocation: Handler = async (request, services) => {
+  // Ironic finds it in the list of allocations, filtered by a node: one that is not there is a bad filter.
+  await nodeNamedIn(request.params['node']!, request, services);
+  return allocations.get(asAllocation(request, await ofNode(request, services)), services);
+};
 export const deleteNodeAllocation: Handler = async (request, services) =>
   deleteAllocation(asAllocation(request, await ofNode(request, services)), services);

@@ -44,7 +44,7 @@ function orderOf({ action, nodes: _nodes, ...args }: JsonObject): Order {
     case 'patch':
       only('patch', 'reset_interfaces');
       if (args['reset_interfaces'] !== undefined) query.set('reset_interfaces', String(args['reset_interfaces']));
-      return { operation: operationOf('patchNode'), body: args['patch'], query };
+      return { operation: operationOf('patchNode'), body: args['patch'] ?? {}, query };
     default:
       only();
       return { operation: operationOf('deleteNode'), body: undefined, query };

@@ -7,6 +7,8 @@ const chassis = createResource<Chassis, object>({
   collection: 'chassis',
   path: 'chassis',
   param: 'chassis',
+  ident: { called: 'chassis_uuid' },
+  patchNamesFirst: true,
   notFound: (ident) => new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${ident} could not be found.`),
   repository: (tx) => tx.chassis,
   summary: ['uuid', 'description'],

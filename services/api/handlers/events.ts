@@ -3,7 +3,6 @@ import {
   formatTime,
   isSeverity,
   matchEventTypes,
-  normalizeMac,
   ServiceError,
   SEVERITIES,
   severitiesFrom,
@@ -14,6 +13,7 @@ import { expand } from '@bessemer/node-range';
 import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
+import { macOf, uuidOf } from '../resources/resource.ts';
 import { findNode } from './nodes.ts';
 
 const BATCH = 500;
@@ -140,12 +140,11 @@ export const streamEvents: Handler = async (request, services) => {
 
 /** Events of a network service: ports are bound by hand here, so they are checked, and that is all. */
 export const postEvents: Handler = async (request) => {
-  const { events } = request.body as { events: Array<Record<string, unknown>> };
-  for (const event of events)
-    if (normalizeMac(String(event['mac_address'])) === undefined)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `Schema error for event: '${String(event['mac_address']).slice(0, 60)}' is not a 'mac-address'`,
-      );
+  const { events } = request.body as { events: Array<Record<string, string | null>> };
+  for (const event of events) {
+    for (const name of ['port_id', 'device_id', 'binding:host_id'])
+      if (typeof event[name] === 'string') uuidOf(name, event[name]);
+    macOf('mac_address', event['mac_address']!);
+  }
   return noContent;
 };

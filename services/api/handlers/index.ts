@@ -14,6 +14,7 @@ import * as vifs from './node-vifs.ts';
 import * as nodes from './nodes.ts';
 import * as plans from './plans.ts';
 import * as ports from './ports.ts';
+import * as ramdisk from './ramdisk.ts';
 import { getHealth, getRoot, getV1 } from './root.ts';
 import * as tokens from './tokens.ts';
 import * as traits from './traits.ts';
@@ -24,13 +25,14 @@ import * as webhooks from './webhooks.ts';
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
 const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
-const { driverNotFound: _noDriver, ...driverHandlers } = drivers;
+const { driverNotFound: _noDriver, driverUnknown: _unknownDriver, ...driverHandlers } = drivers;
 const { checkTrait: _check, ...traitHandlers } = traits;
 
 export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getRoot,
   getV1,
   getHealth,
+  ...ramdisk,
   ...nodeHandlers,
   ...states,
   ...devices,

@@ -10,7 +10,7 @@ import {
   ServiceError,
   timeline,
 } from '@bessemer/core';
-import { type Handler, ok } from '../request.ts';
+import { type ApiServices, type Handler, ok } from '../request.ts';
 import { findNode } from './nodes.ts';
 import { stateName } from '../views/node.ts';
 
@@ -28,7 +28,7 @@ export const getTimeline: Handler = async (request, services) => {
   const wanted = request.query.get('run');
   const run = wanted
     ? await read.runs.get(asRunId(wanted))
-    : ((await read.runs.latest(node.uuid, 'deploy')) ?? (await read.runs.latest(node.uuid)));
+    : ((await read.runs.latest(node.uuid, ['deploy', 'rebuild'])) ?? (await read.runs.latest(node.uuid)));
   if (wanted && run?.nodeUuid !== node.uuid)
     throw new ServiceError('RUN_NOT_FOUND', `Run ${wanted} of node ${node.uuid} could not be found.`);
   const events = run ? await read.events.listAfter(undefined, { runId: run.id }, EVENTS_PER_RUN) : [];
@@ -65,6 +65,15 @@ function etaSeconds(run: Run): number | null {
   return Math.max(0, Math.round((p.totalBytes - p.bytes) / p.bytesPerSecond));
 }
 
+/** An order that came after a failure has taken its words from the node; the event of the failure still has them. */
+async function withStoredError(node: Node, services: ApiServices): Promise<Node> {
+  if (!node.provisionState.endsWith('failed') && node.provisionState !== 'error') return node;
+  const types = ['node.provision_state'];
+  const [entered] = await services.db.read.events.listLast({ nodeUuid: node.uuid, types }, 1);
+  const error = entered?.data['error'];
+  return typeof error === 'string' ? { ...node, lastError: error } : node;
+}
+
 /** One sentence, and what an operator can do. */
 export function explain(node: Node, run: Run | undefined): { summary: string; whatToDo: string } {
   const state = node.provisionState;
@@ -78,10 +87,15 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
       summary: `${run.verb}: works on ${currentStep(run) ?? 'its last step'}.`,
       whatToDo: 'Nothing: it goes on by itself.',
     };
-  if (node.fault)
+  if (node.fault === 'power failure')
     return {
       summary: `The node has a fault: ${node.fault}.`,
       whatToDo: `It is looked at again by itself and the maintenance ends when the BMC answers; see to power, cable and credentials of the BMC.`,
+    };
+  if (node.fault)
+    return {
+      summary: `The node has a fault: ${node.fault}: ${node.lastError ?? node.maintenanceReason ?? 'no reason was stored'}`,
+      whatToDo: `Look at the machine. Then: baremetal node maintenance unset ${node.name ?? node.uuid}. ${nextCommands(node)}`,
     };
   if (node.maintenance)
     return {
@@ -91,7 +105,8 @@ export function explain(node: Node, run: Run | undefined): { summary: string; wh
   if (isTransient(state))
     return {
       summary: `The node is ${state} and no run works on it.`,
-      whatToDo: 'A conductor takes it up when it next looks; if none is alive, start one.',
+      whatToDo:
+        'A conductor fails it within ten minutes, so that it can be ordered again; if none is alive, start one.',
     };
   if (state.endsWith('failed') || state === 'error')
     return { summary: `${state}: ${node.lastError ?? 'no reason was stored'}`, whatToDo: nextCommands(node) };
@@ -114,6 +129,10 @@ function nextCommands(node: Node): string {
     'clean failed': 'manage',
     'inspect failed': 'manage',
     'adopt failed': 'manage',
+    rescue: 'unrescue',
+    'rescue failed': 'unrescue',
+    'unrescue failed': 'unrescue',
+    'service failed': 'abort',
   };
   if (node.provisionState === 'deploy failed')
     return `Mend the cause, then: baremetal node retry ${name} (goes on at the step that failed), or baremetal node undeploy ${name}`;
@@ -124,7 +143,7 @@ function nextCommands(node: Node): string {
 export const getWhy: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const run = await services.db.read.runs.current(node.uuid);
-  const { summary, whatToDo } = explain(node, run);
+  const { summary, whatToDo } = explain(node.lastError === null ? await withStoredError(node, services) : node, run);
   const waiting = run?.waitingFor;
   const progress = run?.progress;
   const body: JsonObject = {

@@ -1,11 +1,11 @@
 /** Parts of a machine that its BMC switches: console, boot mode, secure boot, lamps, virtual media, RAID, vendor methods. */
-import { isTransient, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
+import { isJsonObject, isTransient, type Json, type JsonObject, type Node, ServiceError } from '@bessemer/core';
 import { driversByName, hostFor, interfaceOf, readConductors } from '../conductors.ts';
 import { strictBoolean } from '../http/query.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok, type Reply } from '../request.ts';
 import { freeNode } from '../resources/of-node.ts';
 import { linksTo } from '../views/links.ts';
-import { driverNotFound } from './drivers.ts';
+import { driverUnknown } from './drivers.ts';
 import { findNode } from './nodes.ts';
 
 async function located(request: ApiRequest, services: ApiServices) {
@@ -43,7 +43,7 @@ export const setBootMode: Handler = async (request, services) => {
   if (mode !== 'bios' && mode !== 'uefi')
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Invalid boot mode ${String(mode)} requested for node. Allowed boot modes are: uefi, bios`,
+      `Invalid boot mode ${String(mode)} requested for node. Allowed boot modes are: bios, uefi`,
     );
   mustRest(node);
   await services.rpc.call(host, 'changeBootMode', { nodeUuid, mode }, call);
@@ -104,7 +104,7 @@ export const setRaidConfig: Handler = async (request, services) => {
 export const getRaidProperties: Handler = async (request, services) => {
   const name = request.params['driver']!;
   const found = driversByName(await readConductors(services)).get(name);
-  if (!found) throw driverNotFound(name);
+  if (!found) throw driverUnknown(name);
   if (found.driver.interfaces.raid.every((raid) => raid === 'no-raid')) throw noRaid(name);
   return ok({ ...RAID_PROPERTIES });
 };
@@ -186,9 +186,10 @@ export const listVendorMethods: Handler = async (request, services) => {
   return ok((await services.rpc.call(host, 'listVendorMethods', { nodeUuid }, call)).methods);
 };
 
-/** The method stands in the path, or in `?method=`. @throws INVALID_PARAMETER. */
+/** The method stands in the path, or in `?method=`. @throws INVALID_PARAMETER, MISSING_PARAMETER. */
 function methodOf(request: ApiRequest): string {
   const method = request.params['method'] ?? request.query.get('method');
+  if (method === null) throw new ServiceError('MISSING_PARAMETER', 'Missing mandatory parameter: method');
   if (!method) throw new ServiceError('INVALID_PARAMETER', 'Method not specified');
   return method;
 }
@@ -202,7 +203,9 @@ const json = (status: number, body: Json): Reply => ({
 const vendorCall: Handler = async (request, services) => {
   const method = methodOf(request);
   const { nodeUuid, host, call } = await located(request, services);
-  const info = (request.body ?? {}) as JsonObject;
+  const info = request.body ?? {};
+  if (!isJsonObject(info))
+    throw new ServiceError('INVALID_PARAMETER', 'The body of a vendor method must be an object of its arguments.');
   const args = { nodeUuid, method, httpMethod: request.operation.method, info };
   const { isAsync, result } = await services.rpc.call(host, 'callVendorMethod', args, call);
   return isAsync ? accepted() : json(200, result);
@@ -221,15 +224,21 @@ export const deleteVendorQuery = vendorCall;
 /** Methods of a hardware type rather than of a node: none of the types that ship has one. */
 export const listDriverVendorMethods: Handler = async (request, services) => {
   const name = request.params['driver']!;
-  if (!driversByName(await readConductors(services)).has(name)) throw driverNotFound(name);
+  if (!driversByName(await readConductors(services)).has(name)) throw driverUnknown(name);
   return ok({});
 };
 const driverVendorCall: Handler = async (request, services) => {
+  const method = methodOf(request);
   await listDriverVendorMethods(request, services);
-  throw new ServiceError('INVALID_PARAMETER', `No handler for method ${methodOf(request)}`);
+  throw new ServiceError('INVALID_PARAMETER', `No handler for method ${method}`);
 };
 export const getDriverVendorMethod = driverVendorCall;
 export const postDriverVendorMethod = driverVendorCall;
 export const putDriverVendorMethod = driverVendorCall;
 export const patchDriverVendorMethod = driverVendorCall;
 export const deleteDriverVendorMethod = driverVendorCall;
+export const getDriverVendorQuery = driverVendorCall;
+export const postDriverVendorQuery = driverVendorCall;
+export const putDriverVendorQuery = driverVendorCall;
+export const patchDriverVendorQuery = driverVendorCall;
+export const deleteDriverVendorQuery = driverVendorCall;

@@ -33,7 +33,7 @@ const biosTable = {
 const biosView = (base: string, ident: string, setting: JsonObject, fields: readonly string[]): JsonObject => ({
   created_at: setting['created_at'] ?? null,
   updated_at: setting['updated_at'] ?? null,
-  ...Object.fromEntries(fields.map((name) => [name, setting[name] ?? null])),
+  ...Object.fromEntries(fields.map((name) => [name, setting[name] ?? (name === 'allowable_values' ? [] : null)])),
   links: linksTo(base, `nodes/${ident}/bios/${String(setting['name'])}`),
 });
 

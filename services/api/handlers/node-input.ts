@@ -3,6 +3,7 @@ import {
   asChassisId,
   type DriverDescription,
   INTERFACE_KINDS,
+  isJsonObject,
   isUuid,
   type InterfaceKind,
   type Json,
@@ -12,9 +13,38 @@ import {
 import type { NodePatch, Repositories } from '@bessemer/db';
 import { strictBoolean } from '../http/query.ts';
 import { NODE_FIELD } from '../views/node-fields.ts';
+import { networkDataProblem } from './network-data.ts';
 
-/** RFC 3986 unreserved characters; a uuid is no name. */
-const NAME = /^[A-Za-z0-9._~-]+$/;
+/** RFC 3986 unreserved characters. */
+const NAME = /^[A-Za-z0-9._~-]{1,255}$/;
+/** What a name had to be before 1.10: that of a host. */
+const HOSTNAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9_-]{0,62}[a-z0-9])*\.?$/;
+const ANY_NAME_SINCE = 10;
+/** Words that stand in a node's place in a path. */
+const RESERVED_NAMES = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate'];
+export const MAX_DESCRIPTION_CHARS = 4096;
+
+/**
+ * A node's name at a microversion; a uuid is none. `refusal` begins the sentence that says what it is not good for.
+ * @throws ServiceError INVALID_PARAMETER.
+ */
+export function checkNodeName(name: string, refusal: string, minor: number): void {
+  const isName = NAME.test(name) && (minor >= ANY_NAME_SINCE || HOSTNAME.test(name));
+  if (!isName || isUuid(name)) throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
+  if (RESERVED_NAMES.includes(name))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `The word "${name}" is reserved and can not be used as a node name. Reserved words are: ${RESERVED_NAMES.join(', ')}.`,
+    );
+}
+
+/** Network data of a new node; a node may have none. @throws ServiceError INVALID_PARAMETER. */
+export function checkNewNetworkData(value: Json | undefined): void {
+  if (!isJsonObject(value) || Object.keys(value).length === 0) return;
+  const problem = networkDataProblem(value);
+  if (problem !== undefined)
+    throw new ServiceError('INVALID_PARAMETER', `Schema error for node: network_data: ${problem}`);
+}
 
 type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
 
@@ -22,11 +52,7 @@ type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
  * The patch for the fields in `body` (wire names); what it refers to is looked up in `read`, inside a transaction its own view. Null empties a field; an interface that is null falls back to the default.
  * @throws ServiceError INVALID_PARAMETER naming field and value.
  */
-export async function nodePatchFrom(
-  body: JsonObject,
-  read: Repositories,
-  verb: 'create' | 'patch',
-): Promise<MutablePatch> {
+export async function nodePatchFrom(body: JsonObject, read: Repositories): Promise<MutablePatch> {
   const patch: Record<string, unknown> = {};
   const interfaces: Partial<Record<InterfaceKind, string | null>> = {};
   for (const [wire, value] of Object.entries(body)) {
@@ -36,22 +62,15 @@ export async function nodePatchFrom(
       interfaces[field.interfaceKind] = value === null ? null : String(value);
       continue;
     }
-    patch[field.key!] = await valueFor(wire, field.kind, value, read, verb);
+    patch[field.key!] = await valueFor(wire, field.kind, value, read);
   }
   if (Object.keys(interfaces).length > 0) patch['interfaces'] = interfaces;
   if (patch['maintenance'] === false) patch['maintenanceReason'] = null;
   return patch as MutablePatch;
 }
 
-async function valueFor(wire: string, kind: string, value: Json, read: Repositories, verb: string): Promise<unknown> {
+async function valueFor(wire: string, kind: string, value: Json, read: Repositories): Promise<unknown> {
   switch (wire) {
-    case 'name':
-      if (value !== null && (!NAME.test(String(value)) || isUuid(String(value))))
-        throw new ServiceError(
-          'INVALID_PARAMETER',
-          `Cannot ${verb === 'create' ? 'create' : 'update'} node with invalid name '${String(value)}'`,
-        );
-      return value;
     case 'conductor_group':
       return String(value ?? '').toLowerCase();
     case 'instance_uuid':
@@ -60,7 +79,9 @@ async function valueFor(wire: string, kind: string, value: Json, read: Repositor
       return value === null ? null : String(value).toLowerCase();
     case 'chassis_uuid': {
       if (value === null) return null;
-      const chassis = isUuid(String(value)) ? await read.chassis.find(String(value).toLowerCase()) : undefined;
+      if (!isUuid(String(value)))
+        throw new ServiceError('INVALID_PARAMETER', `Expected UUID for chassis_uuid: ${String(value)}`);
+      const chassis = await read.chassis.find(String(value).toLowerCase());
       if (!chassis) throw new ServiceError('INVALID_PARAMETER', `Chassis ${String(value)} could not be found.`);
       return asChassisId(chassis.uuid);
     }
@@ -71,8 +92,7 @@ async function valueFor(wire: string, kind: string, value: Json, read: Repositor
       return parent.uuid;
     }
     case 'driver':
-      if (typeof value !== 'string' || value === '')
-        throw new ServiceError('INVALID_PARAMETER', 'driver must be a name');
+      if (typeof value !== 'string') throw new ServiceError('INVALID_PARAMETER', 'driver must be a name');
       return value;
   }
   if (kind === 'boolean') return value === null ? false : strictBoolean(wire, value);

@@ -29,13 +29,16 @@ describe('a patch of a node', () => {
   it('changes interfaces and resource class only while the node belongs to nobody', async () => {
     expect((await patch('/deploy_interface', 'fake')).status).toBe(200);
     await move(TO_ACTIVE);
-    expect(await patch('/deploy_interface', 'fake')).toMatchObject({
+    expect(await patch('/power_interface', 'no-power')).toMatchObject({
       status: 409,
-      fault: `Node ${NODE} can not have deploy_interface updated unless it is in one of allowed (enroll, inspecting, inspect wait, manageable, available) states or in maintenance mode. Current state is 'active'.`,
+      fault: `Node ${NODE} can not have power_interface updated unless it is in one of allowed (enroll, inspecting, inspect wait, manageable, available) states or in maintenance mode. Current state is 'active'.`,
     });
+    // What is set to what it is, or to the default that it has, is no change.
+    expect((await patch('/deploy_interface', 'fake')).status).toBe(200);
+    expect((await patch('/power_interface', 'fake')).status).toBe(200);
     expect((await patch('/resource_class', 'b')).fault).toContain('can not have resource_class updated');
     await update({ maintenance: true });
-    expect((await patch('/deploy_interface', 'fake')).status).toBe(200);
+    expect((await patch('/power_interface', 'no-power')).status).toBe(200);
     expect((await patch('/resource_class', 'b')).status).toBe(409);
   });
 

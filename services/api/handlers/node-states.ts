@@ -1,9 +1,15 @@
 /** Power, provisioning, maintenance, boot device: what moves a node. The work itself is a conductor's. */
 import {
+  actionImpossible,
   isJsonObject,
+  isUuid,
+  type Json,
   type JsonObject,
   nextState,
   type Node,
+  nodeInMaintenance,
+  nodeLocked,
+  nodeProtected,
   POWER_TARGETS,
   type PowerTarget,
   type ProvisionVerb,
@@ -11,17 +17,15 @@ import {
   VERBS,
 } from '@bessemer/core';
 import { hostFor } from '../conductors.ts';
+import { checkSteps } from '../http/operations.ts';
 import { strictBoolean } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
-import { stateName, statesView } from '../views/node.ts';
+import { statesView } from '../views/node.ts';
+import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
-const notPossible = (action: string, node: Node, state: string | null) =>
-  new ServiceError(
-    'INVALID_STATE_REQUESTED',
-    `The requested action "${action}" can not be performed on node "${node.uuid}" while it is in state "${state}".`,
-  );
 
 async function located(request: ApiRequest, services: ApiServices) {
   const node = await findNode(request, request.params['node']!, services);
@@ -35,16 +39,19 @@ export const setPowerState: Handler = async (request, services) => {
   const { node, nodeUuid, call } = await located(request, services);
   const body = request.body as JsonObject;
   const target = String(body['target']);
-  const needs27 = target === 'soft rebooting' || target === 'soft power off' || body['timeout'] !== undefined;
-  if (needs27 && request.minor < 27) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  if (!POWER_TARGETS.includes(target as PowerTarget)) throw notPossible(target, node, node.powerState);
-  if (['cleaning', 'clean wait'].includes(node.provisionState)) throw notPossible(target, node, node.provisionState);
+  const timeout = body['timeout'] == null ? null : Number(body['timeout']);
+  const isSoft = target === 'soft rebooting' || target === 'soft power off';
+  if (isSoft || timeout) needsVersion(timeout ? 'The field timeout' : `The target "${target}"`, 27, request.minor);
+  if (timeout !== null && timeout < 1)
+    throw new ServiceError('INVALID_PARAMETER', 'timeout has to be positive integer');
+  if (!POWER_TARGETS.includes(target as PowerTarget)) throw actionImpossible(target, node, node.powerState);
+  if (['cleaning', 'clean wait'].includes(node.provisionState))
+    throw actionImpossible(target, node, node.provisionState);
   if (node.disablePowerOff && target !== 'power on' && !target.endsWith('rebooting'))
     throw new ServiceError(
       'POWER_STATE_FAILURE',
       `Node ${node.uuid} must not be powered off: disable_power_off is set.`,
     );
-  const timeout = typeof body['timeout'] === 'number' ? body['timeout'] : null;
   await services.rpc.call(
     await hostFor(node, services),
     'changeNodePowerState',
@@ -65,79 +72,115 @@ const VERB_SINCE: Partial<Record<ProvisionVerb, number>> = {
   rescue: 38,
   unrescue: 38,
   deploy: 73,
-  undeploy: 73,
-  unhold: 85,
-  service: 87,
 };
-/** Least microversion of a field of the request, and the verbs it goes with. */
-const FIELD_RULES: Readonly<Record<string, { since: number; verbs: readonly ProvisionVerb[] }>> = {
-  configdrive: { since: 1, verbs: ['active', 'deploy', 'rebuild'] },
-  clean_steps: { since: 15, verbs: ['clean'] },
-  deploy_steps: { since: 69, verbs: ['active', 'deploy', 'rebuild'] },
-  service_steps: { since: 87, verbs: ['service'] },
-  rescue_password: { since: 38, verbs: ['rescue'] },
-  disable_ramdisk: { since: 70, verbs: ['clean', 'service'] },
-  runbook: { since: 92, verbs: ['clean', 'service', 'active', 'deploy', 'rebuild'] },
-};
+/** Of these Ironic looks at the node's state first. */
+const LATE_VERB_SINCE: Partial<Record<ProvisionVerb, number>> = { unhold: 85, service: 87 };
+const invalid = (message: string) => new ServiceError('INVALID_PARAMETER', message);
+const onlyWith = (field: string, targets: string) =>
+  invalid(`"${field}" is only valid when setting target provision state to ${targets}`);
+const BASE64 = /^[A-Za-z0-9+/=\s]*$/;
 
+/** What is wrong with the parts of a config drive, or undefined. */
+function driveProblem(drive: JsonObject): string | undefined {
+  for (const [name, part] of Object.entries(drive)) {
+    if (name === 'user_data') {
+      if (!['object', 'string'].includes(typeof part)) return `${name} must be an object, an array, a string or null`;
+    } else if (!['meta_data', 'network_data', 'vendor_data'].includes(name))
+      return `Additional properties are not allowed ('${name.slice(0, 60)}' was unexpected)`;
+    else if (!isJsonObject(part)) return `${name} must be an object`;
+  }
+  return undefined;
+}
+
+/** What of a config drive came later than config drives. These are 400 with Ironic, not 406. */
+function checkConfigDrive(value: Json | undefined, verb: ProvisionVerb, minor: number): void {
+  if (!value) return;
+  const targets = minor < 35 ? ['active'] : ['active', 'rebuild'];
+  if (!targets.includes(verb))
+    throw invalid(`Adding a config drive is only supported when setting provision state to ${targets.join(', ')}`);
+  if (typeof value === 'string' && !value.includes('://') && !BASE64.test(value))
+    throw invalid('Invalid configdrive format: it is neither a JSON, nor a URL, nor a base64 string');
+  if (!isJsonObject(value)) return;
+  const problem = driveProblem(value);
+  if (problem !== undefined) throw invalid(`Invalid configdrive format: ${problem}`);
+  if (minor < 56)
+    throw invalid('Providing a JSON object for configdrive is only supported starting with API version 1.56');
+  if (Object.hasOwn(value, 'vendor_data') && minor < 59)
+    throw invalid('Providing vendor_data in configdrive is only supported starting with API version 1.59');
+}
+
+function checkDisableRamdisk(value: Json | undefined, verb: ProvisionVerb, minor: number): void {
+  if (value === undefined || value === null) return;
+  needsVersion('The field disable_ramdisk', 70, minor);
+  if (verb !== 'clean' && verb !== 'service')
+    throw invalid('disable_ramdisk is supported only with manual cleaning or servicing');
+  if (verb === 'service') needsVersion('disable_ramdisk with service', 108, minor);
+}
+
+const isGiven = (steps: Json | undefined): steps is Json[] => Array.isArray(steps) && steps.length > 0;
+
+/** What goes with the verb in the body, in Ironic's order. @throws INVALID_PARAMETER, NOT_ACCEPTABLE. */
+function checkFields(verb: ProvisionVerb, node: Node, body: JsonObject, minor: number): void {
+  checkConfigDrive(body['configdrive'], verb, minor);
+  if (body['runbook'] != null) {
+    needsVersion('The field runbook', 92, minor);
+    if (verb !== 'clean' && verb !== 'service') throw onlyWith('runbooks', "any of ['clean', 'service']");
+  }
+  checkDisableRamdisk(body['disable_ramdisk'], verb, minor);
+  if (isGiven(body['clean_steps']) && verb !== 'clean') throw onlyWith('clean_steps', 'clean');
+  if (isGiven(body['deploy_steps'])) {
+    needsVersion('The field deploy_steps', 69, minor);
+    if (verb !== 'active' && verb !== 'rebuild') throw onlyWith('deploy_steps', 'active or rebuild');
+  }
+  if (body['rescue_password'] != null && verb !== 'rescue') throw onlyWith('rescue_password', 'rescue');
+  if (verb === 'abort') {
+    if (node.provisionState === 'inspect wait') needsVersion('Aborting an inspection', 41, minor);
+    if (node.provisionState === 'wait call-back') needsVersion('Aborting a deployment', 110, minor);
+  }
+  if (isGiven(body['service_steps'])) {
+    needsVersion('The field service_steps', 87, minor);
+    if (verb !== 'service') throw onlyWith('service_steps', 'service');
+  }
+  needsVersion(`The target "${verb}"`, LATE_VERB_SINCE[verb] ?? 1, minor);
+  for (const name of ['clean_steps', 'deploy_steps', 'service_steps'] as const)
+    if (isGiven(body[name])) checkSteps(name, body[name]);
+  if (verb === 'rescue' && (typeof body['rescue_password'] !== 'string' || body['rescue_password'].trim() === ''))
+    throw invalid('A non-empty "rescue_password" is required when setting target provision state to rescue');
+  if (verb === 'clean' && !isGiven(body['clean_steps']) && !body['runbook'])
+    throw invalid('"clean_steps" is required when setting target provision state to clean');
+}
+
+/** The verb, when the node's state and the request allow it: the order of the checks is Ironic's. */
 function checkVerb(request: ApiRequest, node: Node, body: JsonObject): ProvisionVerb {
   const target = String(body['target']);
-  if (!Object.hasOwn(VERBS, target)) throw notPossible(target, node, stateName(node.provisionState, request.minor));
+  if (!Object.hasOwn(VERBS, target)) throw actionImpossible(target, node, node.provisionState);
   const verb = target as ProvisionVerb;
-  if ((VERB_SINCE[verb] ?? 1) > request.minor) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  for (const [name, rule] of Object.entries(FIELD_RULES)) {
-    const value = body[name];
-    if (value === undefined || value === null) continue;
-    if (rule.since > request.minor) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-    if (!rule.verbs.includes(verb))
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `${name} is only valid with the target provision states: ${rule.verbs.join(', ')}`,
-      );
+  const event = VERBS[verb];
+  needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
+  if (node.maintenance && (verb === 'active' || verb === 'rebuild')) throw nodeInMaintenance('provisioning', node);
+  if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
+    if (node.reservation) throw nodeLocked(node);
+    throw actionImpossible(verb, node, node.provisionState);
   }
-  if (isJsonObject(body['configdrive']) && request.minor < 56)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  if (body['configdrive'] != null && verb === 'rebuild' && request.minor < 35)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  if (verb === 'rescue' && typeof body['rescue_password'] !== 'string')
-    throw new ServiceError(
-      'INVALID_PARAMETER',
-      'A non-empty "rescue_password" is required when setting target provision state to rescue',
-    );
-  if (verb === 'clean' && !body['clean_steps'] && !body['runbook'])
-    throw new ServiceError(
-      'INVALID_PARAMETER',
-      '"clean_steps" is required when setting target provision state to clean',
-    );
+  checkFields(verb, node, body, request.minor);
+  if (node.maintenance && event === 'deploy') throw nodeInMaintenance('provisioning', node);
+  if (node.maintenance && event === 'rescue') throw nodeInMaintenance('rescuing', node);
+  if (node.protected && (event === 'rebuild' || event === 'delete')) throw nodeProtected(node);
   return verb;
 }
 
 export const setProvisionState: Handler = async (request, services) => {
   const { node, nodeUuid, call } = await located(request, services);
   const body = request.body as JsonObject;
-  const verb = checkVerb(request, node, body);
-  const event = VERBS[verb];
-  if (node.maintenance && (event === 'deploy' || event === 'rebuild' || event === 'rescue'))
-    throw new ServiceError(
-      'NODE_IN_MAINTENANCE',
-      `The ${verb} operation can't be performed on node ${node.uuid} because it's in maintenance mode.`,
-    );
-  if (node.protected && (event === 'rebuild' || event === 'delete'))
-    throw new ServiceError(
-      'NODE_PROTECTED',
-      `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
-    );
-  if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
-    if (node.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
-    throw notPossible(verb, node, stateName(node.provisionState, request.minor));
-  }
+  const event = VERBS[checkVerb(request, node, body)];
   const host = await hostFor(node, services);
   const steps = (name: string) => (Array.isArray(body[name]) ? (body[name] as JsonObject[]) : null);
   const noRamdisk = body['disable_ramdisk'] == null ? false : strictBoolean('disable_ramdisk', body['disable_ramdisk']);
+  const ordered = async (name: 'clean_steps' | 'service_steps'): Promise<OrderedSteps> =>
+    (await stepsOfRunbook(body, name, node, request, services)) ?? {
+      steps: steps(name) ?? [],
+      disableRamdisk: noRamdisk,
+    };
   const { rpc } = services;
   switch (event) {
     case 'deploy':
@@ -159,22 +202,16 @@ export const setProvisionState: Handler = async (request, services) => {
     case 'delete':
       await rpc.call(host, 'doNodeTearDown', { nodeUuid }, call);
       break;
-    case 'clean':
-      await rpc.call(
-        host,
-        'doNodeClean',
-        { nodeUuid, cleanSteps: steps('clean_steps') ?? [], disableRamdisk: noRamdisk },
-        call,
-      );
+    case 'clean': {
+      const { steps: cleanSteps, disableRamdisk } = await ordered('clean_steps');
+      await rpc.call(host, 'doNodeClean', { nodeUuid, cleanSteps, disableRamdisk }, call);
       break;
-    case 'service':
-      await rpc.call(
-        host,
-        'doNodeService',
-        { nodeUuid, serviceSteps: steps('service_steps') ?? [], disableRamdisk: noRamdisk },
-        call,
-      );
+    }
+    case 'service': {
+      const { steps: serviceSteps, disableRamdisk } = await ordered('service_steps');
+      await rpc.call(host, 'doNodeService', { nodeUuid, serviceSteps, disableRamdisk }, call);
       break;
+    }
     case 'rescue':
       await rpc.call(host, 'doNodeRescue', { nodeUuid, rescuePassword: String(body['rescue_password']) }, call);
       break;
@@ -238,6 +275,7 @@ export const injectNmi: Handler = async (request, services) => {
 const validation: Handler = async (request, services) => {
   const ident = request.params['node'] ?? request.query.get('node') ?? request.query.get('node_uuid');
   if (!ident) throw new ServiceError('MISSING_PARAMETER', 'Missing mandatory parameter: node');
+  if (!isUuid(ident)) needsVersion('Finding a node by its name', 5, request.minor);
   const node = await findNode(request, ident, services);
   const result = await services.rpc.call(
     await hostFor(node, services),

@@ -7,7 +7,7 @@ import type { Repositories } from '@bessemer/db';
 import { interfaceOf } from '../conductors.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { freeNode } from '../resources/of-node.ts';
-import { notAcceptable, uuidOf } from '../resources/resource.ts';
+import { uuidOf } from '../resources/resource.ts';
 import { findNode } from './nodes.ts';
 
 const VIF = 'tenant_vif_port_id';
@@ -40,6 +40,12 @@ async function bind(tx: Repositories, { kind, item }: Bindable, vif: string | nu
     : tx.portgroups.update(item.uuid, { internalInfo }));
 }
 
+/** @throws INVALID_PARAMETER for what is neither a UUID nor a name. */
+function checkVifName(field: string, value: string): void {
+  if (!/^[A-Za-z0-9._~-]{1,255}$/.test(value))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID or name for ${field}: ${value.slice(0, 60)}`);
+}
+
 async function located(request: ApiRequest, services: ApiServices): Promise<{ node: Node; isNoop: boolean }> {
   const node = await findNode(request, request.params['node']!, services);
   return { node, isNoop: (await interfaceOf(node, 'network', services)) === 'noop' };
@@ -56,15 +62,15 @@ export const attachVif: Handler = async (request, services) => {
   const id = body['id'];
   if (typeof id !== 'string' || id === '')
     throw new ServiceError('INVALID_PARAMETER', "Schema error for vif: 'id' is a required property");
+  checkVifName('id', id);
   const wanted = { port: body['port_uuid'], portgroup: body['portgroup_uuid'] };
-  if (wanted.port !== undefined || wanted.portgroup !== undefined) {
-    if (request.minor < 67) throw notAcceptable();
-    if (wanted.port !== undefined && wanted.portgroup !== undefined)
-      throw new ServiceError('INVALID_PARAMETER', 'Cannot specify both port_uuid and portgroup_uuid');
-    uuidOf(wanted.port === undefined ? 'portgroup_uuid' : 'port_uuid', wanted.port ?? wanted.portgroup ?? null);
-  }
   const { node, isNoop } = await located(request, services);
+  // A port could be named before: 1.67 brought that only one of the two can.
+  if (wanted.port !== undefined && wanted.portgroup !== undefined && request.minor >= 67)
+    throw new ServiceError('INVALID_PARAMETER', 'Cannot specify both port_uuid and portgroup_uuid');
   if (isNoop) return noContent;
+  if (wanted.port !== undefined || wanted.portgroup !== undefined)
+    uuidOf(wanted.port === undefined ? 'portgroup_uuid' : 'port_uuid', wanted.port ?? wanted.portgroup ?? null);
   await services.db.write('attach vif', async (tx) => {
     const now = await freeNode(tx, node.uuid);
     if (!now) return;
@@ -94,6 +100,7 @@ export const attachVif: Handler = async (request, services) => {
 export const detachVif: Handler = async (request, services) => {
   const { node, isNoop } = await located(request, services);
   const id = request.params['vif']!;
+  checkVifName('vif_id', id);
   if (isNoop) return noContent;
   await services.db.write('detach vif', async (tx) => {
     const now = await freeNode(tx, node.uuid);

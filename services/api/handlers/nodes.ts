@@ -2,12 +2,16 @@
 import {
   asNodeId,
   DELETE_ALLOWED_STATES,
+  INTERFACE_KINDS,
+  type InterfaceKind,
   isJsonObject,
   isProvisionState,
   isUuid,
   type Json,
   type JsonObject,
   type Node,
+  nodeLocked,
+  nodeProtected,
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
@@ -16,7 +20,9 @@ import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
+import { inPython } from '../http/python.ts';
 import { booleanParameter, fieldsOf, pageOf, textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import {
   type ApiRequest,
   type ApiServices,
@@ -29,11 +35,11 @@ import {
   type Reply,
 } from '../request.ts';
 import { nextText } from '../views/links.ts';
-import { maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
-import { NODE_FIELD, NODE_FIELDS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
-import { createNodeWriter } from '../views/node-rows.ts';
-import { checkInterfaces, nodePatchFrom } from './node-input.ts';
-import { patchConsequences } from './node-patch-rules.ts';
+import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
+import { NODE_FIELD, NODE_FIELDS, NODE_NO_SORT_KEYS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
+import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
+import { checkInterfaces, checkNewNetworkData, checkNodeName, nodePatchFrom } from './node-input.ts';
+import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
 
 /** There are few microversions. */
 function memoised<T>(make: (minor: number) => T): (minor: number) => T {
@@ -93,10 +99,15 @@ async function showFull(request: ApiRequest, services: ApiServices, node: Node):
 
 /** The chassis must exist. */
 async function chassisFilter(ident: string, services: ApiServices): Promise<string> {
+  if (!isUuid(ident))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for chassis_uuid: ${ident.slice(0, 60)}`);
   const chassis = await services.db.read.chassis.find(ident);
   if (!chassis) throw new ServiceError('CHASSIS_NOT_FOUND', `Chassis ${ident} could not be found.`);
   return chassis.uuid;
 }
+
+/** What a node in maintenance may suffer from (ironic/common/faults.py). */
+const FAULTS = ['power failure', 'clean failure', 'rescue abort failure', 'service failure'];
 
 async function filterOf(request: ApiRequest, services: ApiServices): Promise<NodeFilter> {
   const { query } = request;
@@ -105,6 +116,17 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
   const state = text('provision_state');
   if (state !== undefined && !isProvisionState(state))
     throw new ServiceError('INVALID_PARAMETER', `Provision state "${state}" is not valid`);
+  const fault = text('fault');
+  if (fault !== undefined && !FAULTS.includes(fault))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Unrecognized fault "${fault.slice(0, 60)}" is specified, allowed faults are (${FAULTS.map(inPython).join(', ')})`,
+    );
+  for (const name of ['chassis_uuid', 'instance_uuid']) {
+    const uuid = text(name);
+    if (uuid !== undefined && !isUuid(uuid))
+      throw new ServiceError('INVALID_PARAMETER', `Expected UUID for ${name}: ${uuid.slice(0, 60)}`);
+  }
   const chassis = request.params['chassis'] ?? text('chassis_uuid');
   const parent = text('parent_node');
   const filter: { [K in keyof NodeFilter]: NodeFilter[K] | undefined } = {
@@ -115,7 +137,7 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
     provisionState: state,
     driver: text('driver'),
     resourceClass: text('resource_class'),
-    fault: text('fault'),
+    fault,
     conductorGroup: text('conductor_group'),
     owner: text('owner'),
     lessee: text('lessee'),
@@ -134,10 +156,9 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
 async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
   const { query, minor } = request;
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
-  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS);
-  const sortKey = page.sortKey;
-  if (sortKey && (NODE_FIELD.get(sortKey)?.since ?? 1) > minor)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  const sortKey = query.get('sort_key');
+  if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
+  const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
   const writer = createNodeWriter(fields, {
@@ -159,29 +180,52 @@ export const listNodes: Handler = (request, services) => listReply(request, serv
 export const listNodesDetail: Handler = (request, services) => listReply(request, services, true, 'nodes/detail');
 export const listChassisNodes: Handler = (request, services) =>
   listReply(request, services, false, `chassis/${request.params['chassis']}/nodes`);
+export const listChassisNodesDetail: Handler = (request, services) =>
+  listReply(request, services, true, `chassis/${request.params['chassis']}/nodes/detail`);
+
+const KEPT_WRITERS = 100;
+/** Writers of full views, as long as the conductors are the same. */
+const fullWriters = new WeakMap<Conductors, Map<string, NodeWriter>>();
+
+function fullWriter(minor: number, base: string, conductors: Conductors): NodeWriter {
+  let writers = fullWriters.get(conductors);
+  if (!writers) fullWriters.set(conductors, (writers = new Map()));
+  const key = `${minor} ${base}`;
+  let found = writers.get(key);
+  if (!found) {
+    if (writers.size >= KEPT_WRITERS) writers.clear();
+    writers.set(key, (found = createNodeWriter(fullFields(minor), { isFull: true, minor, base, conductors })));
+  }
+  return found;
+}
 
 export const getNode: Handler = async (request, services) => {
   const isFull = !request.query.has('fields');
   const { minor, base } = request;
   const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
-  const writer = createNodeWriter(fields, { isFull, minor, base, conductors: await readConductors(services) });
+  const conductors = await readConductors(services);
+  const writer = isFull
+    ? fullWriter(minor, base, conductors)
+    : createNodeWriter(fields, { isFull, minor, base, conductors });
   return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
 };
 
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
+  checkNewNetworkData(body['network_data']);
   for (const name of Object.keys(body))
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+    needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
-  const patch = await nodePatchFrom(body, services.db.read, 'create');
+  if (typeof body['name'] === 'string')
+    checkNodeName(body['name'], 'Cannot create node with invalid name', request.minor);
+  const patch = await nodePatchFrom(body, services.db.read);
   const conductors = await readConductors(services);
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
   if (!description || !conductorFor({ uuid, driver, conductorGroup: patch.conductorGroup ?? '' }, conductors))
-    throw noValidHost(driver, patch.conductorGroup ?? '');
+    throw noValidHost(driver, String(body['conductor_group'] ?? ''));
   checkInterfaces(patch.interfaces ?? {}, description);
   const node = await services.db.write('create node', async (tx) => {
     const made = await tx.nodes.create({
@@ -210,7 +254,7 @@ function patchable(node: Node): JsonObject {
 }
 
 /** A patch sends back the mask of a secret it was shown, at any depth: that means the secret as it is. */
-function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
+function keepMaskedSecrets(before: JsonObject, after: JsonObject, mask = maskSecrets): JsonObject {
   const keep = (was: Json | undefined, shown: Json | undefined, now: Json): Json => {
     if (now === '******' && shown === '******') return was!;
     if (Array.isArray(now) && Array.isArray(was) && Array.isArray(shown))
@@ -223,38 +267,43 @@ function keepMaskedSecrets(before: JsonObject, after: JsonObject): JsonObject {
       }),
     );
   };
-  return keep(before, maskSecrets(before), after) as JsonObject;
+  return keep(before, mask(before), after) as JsonObject;
 }
+
+/** In Ironic's order: its error names them. Which fields these are does not depend on the version. */
+const PATCHABLE: readonly string[] = `automated_clean bios_interface boot_interface chassis_uuid conductor_group
+  console_interface deploy_interface description disable_power_off driver driver_info extra inspect_interface instance_info
+  instance_name instance_uuid lessee maintenance management_interface name network_data network_interface owner power_interface
+  properties protected protected_reason raid_interface rescue_interface resource_class retired retired_reason shard
+  storage_interface vendor_interface parent_node firmware_interface`.split(/\s+/);
 
 export const patchNode: Handler = async (request, services) => {
   const found = await findNode(request, request.params['node']!, services);
   const operations = request.body as unknown as PatchOperation[];
-  const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-  for (const name of touched)
-    if ((NODE_FIELD.get(name)?.since ?? 1) > request.minor)
-      throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  const writable = NODE_FIELDS.filter((f) => f.writable && f.since <= request.minor).map((f) => f.wire);
-  const bad = [...touched].find((name) => !writable.includes(name));
-  if (bad !== undefined)
+  const rootOf = ({ path }: PatchOperation) => path.split('/')[1]!;
+  const touched = new Set(operations.map(rootOf));
+  const bad = operations.find((operation) => !PATCHABLE.includes(rootOf(operation)));
+  if (bad)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Cannot patch /${bad}. Only the following can be updated: ${[...writable].sort().join(', ')}`,
+      `Cannot patch ${bad.path}. Only the following can be updated: ${PATCHABLE.join(', ')}`,
     );
+  // Ironic asks for the version of what is set, not of what is removed.
+  for (const { op, path } of operations)
+    if (op !== 'remove')
+      needsVersion(`The field ${path.slice(1)}`, NODE_FIELD.get(path.slice(1))?.since ?? 1, request.minor);
   if (booleanParameter(request.query, 'reset_interfaces') && !touched.has('driver'))
     throw new ServiceError(
       'INVALID_PARAMETER',
       "The reset_interfaces parameter can only be used when changing the node's driver.",
     );
+  checkPatchValues(operations, request.params['node']!, request.minor);
   const conductors = await readConductors(services);
 
   const node = await services.db.write('patch node', async (tx) => {
     const now = await tx.nodes.get(found.uuid);
     if (!now) throw nodeNotFound(request.params['node']!);
-    if (now.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${now.uuid} is locked by host ${now.reservation.conductor}, please retry after the current operation is completed.`,
-      );
+    if (now.reservation) throw nodeLocked(now);
     const isMaintenanceOnly = [...touched].every((name) => name.startsWith('maintenance'));
     if (now.targetProvisionState !== null && !UPDATE_ALLOWED_STATES.includes(now.provisionState) && !isMaintenanceOnly)
       throw new ServiceError(
@@ -263,23 +312,48 @@ export const patchNode: Handler = async (request, services) => {
       );
     const before = patchable(now);
     const after = applyPatch(before, operations, request.minor);
-    const { maintenance: _maintenance, maintenance_reason: _reason, ...creatable } = after;
+    const {
+      maintenance: _maintenance,
+      maintenance_reason: _reason,
+      protected: _protected,
+      protected_reason: _why,
+      ...creatable
+    } = after;
     checkDocument(request.operation, creatable);
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))
       changed['driver_info'] = keepMaskedSecrets(now.driverInfo, (changed['driver_info'] ?? {}) as JsonObject);
-    const patch = await nodePatchFrom(changed, tx, 'patch');
+    if (isJsonObject(changed['instance_info'] ?? null))
+      changed['instance_info'] = keepMaskedSecrets(
+        now.instanceInfo,
+        changed['instance_info'] as JsonObject,
+        maskInstanceInfo,
+      );
+    const patch = await nodePatchFrom(changed, tx);
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
     const driver = patch.driver ?? now.driver;
+    const conductorGroup = patch.conductorGroup ?? now.conductorGroup;
+    // A change of the group or of the type is for a conductor of the new one to take.
+    const isMoved = driver !== now.driver || conductorGroup !== now.conductorGroup;
+    if (isMoved && !conductorFor({ uuid: now.uuid, driver, conductorGroup }, conductors))
+      throw noValidHost(driver, conductorGroup);
     if (touched.has('driver') || patch.interfaces) {
       const description = driverOf(conductors, driver);
-      if (!description) throw noValidHost(driver, patch.conductorGroup ?? now.conductorGroup);
+      if (!description) throw noValidHost(driver, conductorGroup);
       checkInterfaces(interfaces, description);
     }
-    const consequences = await patchConsequences(tx, now, patch as NodePatch, touched);
+    if (patch.chassisUuid === null && now.chassisUuid !== null)
+      needsVersion('Taking a node out of its chassis', 25, request.minor);
+    const defaults = driverOf(conductors, driver)?.defaults;
+    const used = (of: Node['interfaces'], kind: InterfaceKind) => of[kind] ?? defaults?.[kind];
+    const isKept = (kind: InterfaceKind) => used(interfaces as Node['interfaces'], kind) === used(now.interfaces, kind);
+    // What is set to what it is is no change.
+    const kept = new Set(INTERFACE_KINDS.filter(isKept).map((kind) => `${kind}_interface`));
+    const changes = new Set([...touched].filter((name) => !kept.has(name)));
+    const consequences = await patchConsequences(tx, now, patch as NodePatch, changes);
     const { interfaces: _ignored, ...rest } = patch;
     const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });
     if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)
@@ -300,16 +374,8 @@ export const deleteNode: Handler = async (request, services) => {
   const ended = await services.db.write('delete node', async (tx) => {
     const node = await tx.nodes.get(found.uuid);
     if (!node) throw nodeNotFound(ident);
-    if (node.reservation)
-      throw new ServiceError(
-        'NODE_LOCKED',
-        `Node ${node.uuid} is locked by host ${node.reservation.conductor}, please retry after the current operation is completed.`,
-      );
-    if (node.protected)
-      throw new ServiceError(
-        'NODE_PROTECTED',
-        `Node ${node.uuid} is protected and cannot be undeployed, rebuilt or deleted`,
-      );
+    if (node.reservation) throw nodeLocked(node);
+    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && node.instanceUuid !== null)
       throw new ServiceError('NODE_ASSOCIATED', `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`);
     if (!node.maintenance && !DELETE_ALLOWED_STATES.includes(node.provisionState))

@@ -5,6 +5,7 @@ import {
   isUuid,
   type Json,
   type JsonObject,
+  ruleProblem,
   type Runbook,
   ServiceError,
 } from '@bessemer/core';
@@ -19,14 +20,14 @@ const LOGICAL_NAME = /^[A-Za-z0-9\-._~]+$/;
 
 type Step = { readonly interface: string; readonly step: string; readonly args: JsonObject };
 
-function noDuplicates(steps: readonly Step[] | undefined): void {
+function noDuplicates(steps: readonly Step[] | undefined, owner: 'Deploy template' | 'Runbook'): void {
   const seen = new Set<string>();
   for (const { interface: kind, step } of steps ?? []) {
     const key = `interface: ${kind}, step: ${step}`;
     if (seen.has(key))
       throw new ServiceError(
         'INVALID_PARAMETER',
-        `Duplicate deploy steps. A template cannot have multiple deploy steps with the same interface and step. Duplicates: ${key}`,
+        `${owner} invalid: Duplicate deploy steps. A template cannot have multiple deploy steps with the same interface and step. Duplicates: ${key}.`,
       );
     seen.add(key);
   }
@@ -43,6 +44,8 @@ const templates = createResource<DeployTemplate, object>({
   collection: 'deploy_templates',
   path: 'deploy_templates',
   param: 'template',
+  ident: { called: 'template_ident', namesSince: 55 },
+  patchNamesFirst: true,
   notFound: (ident) => new ServiceError('DEPLOY_TEMPLATE_NOT_FOUND', `Deploy template ${ident} could not be found.`),
   repository: (tx) => tx.deployTemplates,
   summary: ['uuid', 'name'],
@@ -52,11 +55,13 @@ const templates = createResource<DeployTemplate, object>({
     templateField('name', 55, 'text', 'name'),
     templateField('steps', 55, 'list', 'steps', { show: (t) => maskArgs(t.steps) }),
   ],
+  validate(wire, value, { operation }) {
+    if (wire === 'name') checkTrait(value, operation.method === 'POST' ? 'template' : 'patch');
+  },
   async parse(wire, value) {
-    if (wire === 'name') checkTrait(value, 'Deploy template name');
     return wire === 'steps' ? numbered(value, 'priority') : undefined;
   },
-  check: (template) => noDuplicates(template.steps),
+  check: (template) => noDuplicates(template.steps, 'Deploy template'),
 });
 
 export const listDeployTemplates = templates.list;
@@ -70,6 +75,7 @@ const runbooks = createResource<Runbook, RunbookFilter>({
   collection: 'runbooks',
   path: 'runbooks',
   param: 'runbook',
+  ident: { called: 'runbook_ident', namesSince: 92 },
   notFound: (ident) => new ServiceError('RUNBOOK_NOT_FOUND', `Runbook ${ident} could not be found.`),
   repository: (tx) => tx.runbooks,
   summary: ['uuid', 'name'],
@@ -91,7 +97,7 @@ const runbooks = createResource<Runbook, RunbookFilter>({
     return wire === 'steps' ? numbered(value, 'order') : undefined;
   },
   check(runbook) {
-    noDuplicates(runbook.steps);
+    noDuplicates(runbook.steps, 'Runbook');
     if (runbook.public && runbook.owner)
       throw new ServiceError('INVALID_PARAMETER', 'There cannot be an owner for a public runbook');
   },
@@ -133,6 +139,7 @@ const rules = createResource<InspectionRule, object>({
   collection: 'inspection_rules',
   path: 'inspection_rules',
   param: 'rule',
+  ident: { called: 'inspection_rule_uuid' },
   notFound: (ident) => new ServiceError('INSPECTION_RULE_NOT_FOUND', `Inspection rule ${ident} could not be found.`),
   repository: (tx) => tx.inspectionRules,
   summary: ['uuid', 'priority', 'phase', 'description'],
@@ -156,6 +163,8 @@ const rules = createResource<InspectionRule, object>({
         'INVALID_PARAMETER',
         `Inspection rule: priority ${rule.priority} is out of range, it must be between 0 and ${MAX_PRIORITY}.`,
       );
+    const problem = ruleProblem(rule);
+    if (problem) throw new ServiceError('INVALID_PARAMETER', `Inspection rule: ${problem}`);
   },
   async mayWrite(_tx, { found, patch, touched }) {
     if (found?.sensitive && touched.has('sensitive') && !patch.sensitive)

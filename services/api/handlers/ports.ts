@@ -1,20 +1,39 @@
 /** Ports and port groups: a NIC's MAC address, the node it belongs to, and which ports are bonded. */
-import { type Json, type Port, type Portgroup, ServiceError } from '@bessemer/core';
+import {
+  isJsonObject,
+  isUuid,
+  type Json,
+  type JsonObject,
+  type Port,
+  type Portgroup,
+  ServiceError,
+} from '@bessemer/core';
 import type { PortFilter, PortgroupFilter, Repositories } from '@bessemer/db';
 import { textParameter } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices, Handler } from '../request.ts';
 import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
+import { checkLocalLink, localLink } from '../resources/local-link.ts';
 import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resources/resource.ts';
 
 const CONNECTIVITY = ['local_link_connection', 'pxe_enabled', 'physical_network', 'portgroup_uuid'];
 const CONNECTIVITY_STATES = ['enroll', 'inspecting', 'inspect wait', 'manageable'];
-const ENROLLING_STATES = ['available', ...CONNECTIVITY_STATES];
 const PORTGROUP_NAME = /^[A-Za-z0-9._~-]+$/;
 
 const portNotFound = (ident: string) => new ServiceError('PORT_NOT_FOUND', `Port ${ident} could not be found.`);
 const portgroupNotFound = (ident: string) =>
   new ServiceError('PORTGROUP_NOT_FOUND', `Portgroup ${ident} could not be found.`);
 const splitList = (query: URLSearchParams, name: string) => textParameter(query, name)?.split(',');
+
+/** Ports are listed of a node, of a port group or of shards. @throws FORBIDDEN, as Ironic does. */
+function onlyOneOwner({ params, query }: ApiRequest): void {
+  const isOf = [
+    params['node'] !== undefined || query.has('node') || query.has('node_uuid'),
+    params['portgroup'] !== undefined || query.has('portgroup'),
+    query.has('shard'),
+  ];
+  if (isOf.filter(Boolean).length > 1) throw new ServiceError('FORBIDDEN', 'Operation not permitted.');
+}
 
 /** Shard and conductor group of the node, as both resources filter by them. */
 function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?: string[] } {
@@ -26,8 +45,6 @@ function placeFilter(request: ApiRequest): { shards?: string[]; conductorGroups?
       'INVALID_PARAMETER',
       'Filtering by conductor_groups cannot be combined with node_ident, portgroup_ident, or node address filters.',
     );
-  if (shards && others.some((name) => name !== 'address'))
-    throw new ServiceError('INVALID_PARAMETER', 'Only one of the filters node, portgroup and shard can be used.');
   return { ...(shards ? { shards } : {}), ...(conductorGroups ? { conductorGroups } : {}) };
 }
 
@@ -36,6 +53,8 @@ const ports = createResource<Port, PortFilter>({
   collection: 'ports',
   path: 'ports',
   param: 'port',
+  ident: { called: 'port_uuid', namesSince: 88 },
+  patchNamesFirst: true,
   notFound: portNotFound,
   repository: (tx) => tx.ports,
   summary: ['uuid', 'address'],
@@ -52,11 +71,12 @@ const ports = createResource<Port, PortFilter>({
     portField('name', 88, 'text', 'name'),
     portField('node_uuid', 1, 'text', 'nodeUuid'),
     portField('physical_network', 34, 'text', 'physicalNetwork'),
-    portField('portgroup_uuid', 24, 'text', 'portgroupUuid'),
+    portField('portgroup_uuid', 24, 'text', 'portgroupUuid', { sortable: false }),
     portField('pxe_enabled', 19, 'boolean', 'pxeEnabled', { otherwise: true }),
     portField('vendor', 100, 'text', 'vendor'),
   ],
   async filterOf(request, services) {
+    onlyOneOwner(request);
     const { query, params } = request;
     const address = textParameter(query, 'address');
     const group = params['portgroup'] ?? textParameter(query, 'portgroup');
@@ -69,20 +89,26 @@ const ports = createResource<Port, PortFilter>({
       ...(contains === undefined ? {} : { descriptionContains: contains }),
     };
   },
+  validate(wire, value, { operation }) {
+    if (wire === 'node_uuid' || (wire === 'portgroup_uuid' && value !== null && operation.method === 'POST'))
+      uuidOf(wire, value);
+    if (wire === 'local_link_connection') checkLocalLink(value);
+  },
   async parse(wire, value, request, services) {
     if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
     if (wire === 'portgroup_uuid' && value !== null) return portgroupNamedIn(value, services);
-    if (wire === 'local_link_connection') return localLink(value, request);
+    if (wire === 'local_link_connection') return localLink(value, request.minor);
     return undefined;
   },
-  check(port) {
-    if (port.isSmartnic && port.localLinkConnection && Object.keys(port.localLinkConnection).length > 0)
-      for (const name of ['port_id', 'hostname'])
-        if (port.localLinkConnection[name] === undefined)
-          throw new ServiceError(
-            'INVALID_PARAMETER',
-            `The local_link_connection of a Smart NIC port needs port_id and hostname: ${name} is missing.`,
-          );
+  check(port, { operation, body }) {
+    const link = operation.method === 'POST' ? (body as JsonObject)['local_link_connection'] : undefined;
+    if (port.isSmartnic && isJsonObject(link) && (link['port_id'] === undefined || link['hostname'] === undefined))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        'Smart NIC port must have port_id and hostname in local_link_connection',
+      );
+    if (port.physicalNetwork === '')
+      throw new ServiceError('INVALID_PARAMETER', 'A non-empty value is required when setting physical_network');
   },
   mayWrite: (tx, { found, patch, touched }) => mayWritePort(tx, found, patch, touched),
   mayRemove: async (tx, port) => {
@@ -124,6 +150,12 @@ async function mayWritePort(
       );
   }
   const node = await tx.nodes.get(found.nodeUuid);
+  const isMoved = patch.address !== undefined && patch.address !== found.address;
+  if (node && isMoved && !node.maintenance && (node.provisionState === 'active' || node.instanceUuid))
+    throw new ServiceError(
+      'INVALID_STATE',
+      `Cannot update hardware address for port ${found.uuid} as node ${node.uuid} is active or has instance UUID assigned`,
+    );
   const isConnectivity = [...touched].some((name) => CONNECTIVITY.includes(name));
   if (node && isConnectivity && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
     throw new ServiceError(
@@ -133,18 +165,10 @@ async function mayWritePort(
 }
 
 async function portgroupNamedIn(value: Json, services: ApiServices): Promise<string> {
-  const uuid = uuidOf('portgroup_uuid', value);
-  const group = await services.db.read.portgroups.find(uuid);
-  if (!group) throw new ServiceError('INVALID_PARAMETER', `Portgroup ${uuid} could not be found.`);
+  const uuid = String(value);
+  const group = isUuid(uuid) ? await services.db.read.portgroups.find(uuid) : undefined;
+  if (!group) throw new ServiceError('INVALID_PARAMETER', `Portgroup ${uuid.slice(0, 60)} could not be found.`);
   return group.uuid;
-}
-
-/** switch_id in canonical form; network_type is known from 1.64 on. */
-function localLink(value: Json, request: ApiRequest): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return {};
-  if (value['network_type'] !== undefined && request.minor < 64)
-    throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
-  return value;
 }
 
 export const listPorts = ports.list;
@@ -154,19 +178,25 @@ export const patchPort = ports.patch;
 export const deletePort = ports.remove;
 export const listNodePorts: Handler = (request, services) =>
   ports.listAt(request, services, `nodes/${request.params['node']}/ports`);
+export const listNodePortsDetail: Handler = (request, services) =>
+  ports.listAt(request, services, `nodes/${request.params['node']}/ports/detail`, true);
 export const listPortgroupPorts: Handler = (request, services) =>
   ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports`);
 
+export const listPortgroupPortsDetail: Handler = (request, services) =>
+  ports.listAt(request, services, `portgroups/${request.params['portgroup']}/ports/detail`, true);
+
 /** A port names its node by `node_uuid`, or by `node_ident` (uuid or name) from 1.94 on. */
-export const createPort: Handler = (request, services) => {
+export const createPort: Handler = async (request, services) => {
   const { node_ident: ident, ...body } = request.body as Record<string, Json>;
-  if (ident !== undefined && request.minor < 94) throw new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+  if (ident !== undefined) needsVersion('The field node_ident', 94, request.minor);
   const node = body['node_uuid'] ?? ident;
   if (node === undefined || node === null)
     throw new ServiceError('INVALID_PARAMETER', "Schema error for port: 'node_uuid' is a required property");
   if (ident !== undefined && body['node_uuid'] !== undefined)
     throw new ServiceError('INVALID_PARAMETER', 'Schema error for port: give node_uuid or node_ident, not both');
-  return ports.create({ ...request, body: { ...body, node_uuid: node } }, services);
+  const nodeUuid = ident === undefined ? node : await nodeNamedIn(ident, request, services);
+  return ports.create({ ...request, body: { ...body, node_uuid: nodeUuid } }, services);
 };
 
 const groupField = fieldsFor<Portgroup>();
@@ -174,6 +204,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
   collection: 'portgroups',
   path: 'portgroups',
   param: 'portgroup',
+  ident: { called: 'portgroup_ident', namesSince: 23, route: 'portgroup' },
   notFound: portgroupNotFound,
   repository: (tx) => tx.portgroups,
   summary: ['uuid', 'address', 'name'],
@@ -185,7 +216,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     groupField('dynamic_portgroup', 111, 'boolean', 'dynamicPortgroup', { writable: 'never' }),
     groupField('extra', 23, 'json', 'extra'),
     groupField('internal_info', 23, 'json', 'internalInfo', { writable: 'never' }),
-    groupField('mode', 26, 'text', 'mode'),
+    groupField('mode', 26, 'text', 'mode', { mandatory: true }),
     groupField('name', 23, 'text', 'name'),
     groupField('node_uuid', 23, 'text', 'nodeUuid'),
     groupField('physical_network', 102, 'text', 'physicalNetwork'),
@@ -193,41 +224,47 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     groupField('standalone_ports_supported', 23, 'boolean', 'standalonePortsSupported', { otherwise: true }),
   ],
   async filterOf(request, services) {
-    const address = textParameter(request.query, 'address');
+    const { query, params } = request;
+    const address = textParameter(query, 'address');
+    if (query.has('shard') && (params['node'] ?? query.get('node') ?? address))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        'Filtering by node, address, or shard simultaneously is not supported.',
+      );
     return {
       ...(await nodeFilter(request, services)),
       ...placeFilter(request),
       ...(address === undefined ? {} : { address: macOf('address', address) }),
     };
   },
-  async parse(wire, value, request, services) {
-    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
-    if (wire === 'mode' && value === null) return 'active-backup';
-    if (wire === 'name' && value !== null && !PORTGROUP_NAME.test(String(value)))
+  validate(wire, value, { operation, params }) {
+    if (wire === 'node_uuid') uuidOf(wire, value);
+    if (wire === 'name' && value && (!PORTGROUP_NAME.test(String(value)) || String(value).length > 255))
       throw new ServiceError(
         'INVALID_PARAMETER',
-        `Cannot ${request.operation.method === 'POST' ? 'create portgroup with' : 'update portgroup with'} invalid name '${String(value)}'`,
+        operation.method === 'POST'
+          ? `Cannot create portgroup with invalid name '${String(value)}'`
+          : `Portgroup ${params['portgroup']}: Cannot change name to invalid name '${String(value)}'`,
       );
-    return undefined;
   },
-  async mayWrite(tx, { found, patch, touched }) {
+  async parse(wire, value, request, services) {
+    if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
+    return wire === 'mode' && value === null ? 'active-backup' : undefined;
+  },
+  async mayWrite(tx, { found, patch }) {
     if (!found) return;
-    const node = await freeNode(tx, found.nodeUuid);
-    if (patch.nodeUuid && patch.nodeUuid !== found.nodeUuid) await freeNode(tx, patch.nodeUuid);
-    if (touched.has('node_uuid') && (await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
+    await freeNode(tx, found.nodeUuid);
+    if (!patch.nodeUuid || patch.nodeUuid === found.nodeUuid) return;
+    const node = await freeNode(tx, patch.nodeUuid);
+    if (node && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
       throw new ServiceError(
         'INVALID_STATE',
-        `Portgroup ${found.uuid} can not be associated with another node because it has ports associated with it: move or delete them first.`,
+        `Portgroup ${found.uuid} can not be associated to node ${node.uuid} unless the node is in a ${CONNECTIVITY_STATES.join(', ')} state or in maintenance mode. Current state is '${node.provisionState}'.`,
       );
-    if (
-      node &&
-      touched.has('standalone_ports_supported') &&
-      !node.maintenance &&
-      !ENROLLING_STATES.includes(node.provisionState)
-    )
+    if ((await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
       throw new ServiceError(
-        'INVALID_STATE',
-        `Portgroup ${found.uuid} can not be updated while node ${node.uuid} is in state ${node.provisionState}: that is possible in enroll, inspecting, manageable, available or in maintenance mode.`,
+        'PORTGROUP_NOT_EMPTY',
+        `Portgroup ${found.uuid} can not be associated with node ${patch.nodeUuid} because there are ports associated with this portgroup.`,
       );
   },
   mayRemove: async (tx, group) => void (await freeNode(tx, group.nodeUuid)),
@@ -241,3 +278,5 @@ export const patchPortgroup = portgroups.patch;
 export const deletePortgroup = portgroups.remove;
 export const listNodePortgroups: Handler = (request, services) =>
   portgroups.listAt(request, services, `nodes/${request.params['node']}/portgroups`);
+export const listNodePortgroupsDetail: Handler = (request, services) =>
+  portgroups.listAt(request, services, `nodes/${request.params['node']}/portgroups/detail`, true);

@@ -41,7 +41,7 @@ export const getV1: Handler = async ({ base, minor }) => {
   const body: JsonObject = {
     id: 'v1',
     links: [{ href: `${base}/v1/`, rel: 'self' }],
-    media_types: [{ base: 'application/json', type: 'application/vnd.openstack.ironic.v1+json' }],
+    media_types: { base: 'application/json', type: 'application/vnd.openstack.ironic.v1+json' },
     version: versionDocument(base),
   };
   for (const [name, since] of RESOURCES) if (since <= minor) body[name] = linksTo(base, `${name}/`);

@@ -26,7 +26,7 @@ async function change(
     if (traits.length > MAX_TRAITS)
       throw new ServiceError(
         'INVALID_PARAMETER',
-        `Error setting traits: a node can have at most ${MAX_TRAITS} traits, these are ${traits.length}.`,
+        `Could not modify traits for node ${node.uuid} as it would exceed the maximum number of traits per node (${traits.length} vs. ${MAX_TRAITS})`,
       );
     await tx.nodes.update(uuid, { traits });
   });
@@ -36,7 +36,13 @@ export const getTraits: Handler = async (request, services) =>
   ok({ traits: [...(await findNode(request, request.params['node']!, services)).traits] });
 
 export const setTraits: Handler = async (request, services) => {
-  const traits = ((request.body as JsonObject)['traits'] as Json[]).map((trait) => checkTrait(trait, 'traits'));
+  const given = (request.body as JsonObject)['traits'];
+  if (!Array.isArray(given))
+    throw new ServiceError(
+      'MISSING_PARAMETER',
+      'A single node trait may be added via PUT /v1/nodes/<node identifier>/traits/<trait> with no body, or all node traits may be replaced via PUT /v1/nodes/<node identifier>/traits with the list of traits specified in the request body.',
+    );
+  const traits = given.map((trait) => checkTrait(trait, 'body'));
   await change(request, services, () => traits);
   return noContent;
 };

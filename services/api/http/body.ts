@@ -40,7 +40,8 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of request) {
+  // An end before the body's would otherwise tear down the connection on which the refusal is to be sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += (chunk as Buffer).length;
     if (size > limit) throw tooLarge();
     chunks.push(chunk as Buffer);
@@ -49,10 +50,29 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
   const text = Buffer.concat(chunks).toString('utf8');
   if (isTooDeep(text, MAX_DEPTH))
     throw new ServiceError('INVALID_PARAMETER', `The request body nests deeper than ${MAX_DEPTH} levels.`);
+  const body = parsed(text);
+  if (UNSTORABLE_ESCAPE.test(text) && !isStorable(body))
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      'The request body holds a text with the character U+0000 or with half a surrogate pair, which cannot be stored.',
+    );
+  return body;
+}
+
+function parsed(text: string): Json {
   try {
     return JSON.parse(text) as Json;
   } catch (error) {
     const where = error instanceof Error ? error.message : '';
     throw new ServiceError('INVALID_PARAMETER', `The request body is not JSON: ${where}`);
   }
+}
+
+/** Only an escape can bring these through a decoder of UTF-8. PostgreSQL takes neither. */
+const UNSTORABLE_ESCAPE = /\\u(0000|d[89a-f])/i;
+
+function isStorable(value: Json): boolean {
+  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, inner]) => isStorable(name) && isStorable(inner));
 }

@@ -1,12 +1,22 @@
 /** Finds the operation of the specification that a request means, and checks what it sends against it. */
-import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
-import { type Json, type JsonObject, ServiceError } from '@bessemer/core';
+import { OPERATIONS, openapi, type OperationSpec, SCHEMAS } from '@bessemer/api-spec';
+import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
+import { checkArguments, refusalOf } from './arguments.ts';
+import { strictBoolean } from './query.ts';
+import { inPython } from './python.ts';
+import { needsVersion } from './versions.ts';
 
 export type Match =
   | { readonly kind: 'found'; readonly operation: OperationSpec; readonly params: Readonly<Record<string, string>> }
-  | { readonly kind: 'method'; readonly allowed: readonly string[] }
+  | {
+      readonly kind: 'method';
+      /** What can be done there. */
+      readonly operations: readonly OperationSpec[];
+      /** Of a collection: what can be done with its items; of an item: with its collection. */
+      readonly beside: readonly OperationSpec[];
+    }
   | { readonly kind: 'none' };
 
 interface Template {
@@ -25,6 +35,17 @@ const TEMPLATES: readonly Template[] = (() => {
   return [...byPath.values()].sort((a, b) => parameters(a) - parameters(b));
 })();
 
+/** By number of parts and by the second one, which no template has a parameter in: what is after `/v1`. */
+const BY_SHAPE = Map.groupBy(TEMPLATES, ({ parts }) => shapeOf(parts));
+
+function shapeOf(parts: readonly string[]): string {
+  return `${parts.length} ${parts[1]}`;
+}
+
+function isItemOf(item: Template, list: Template): boolean {
+  return item.parts.at(-1)?.startsWith('{') === true && item.parts.slice(0, -1).join('/') === list.parts.join('/');
+}
+
 function split(path: string): string[] {
   return path.split('/').filter((part) => part !== '');
 }
@@ -35,18 +56,20 @@ function parameters(template: Template): number {
 /** The operation for a method and a path (a trailing slash does not matter). */
 export function matchOperation(method: string, path: string): Match {
   const parts = split(path);
-  for (const template of TEMPLATES) {
-    if (template.parts.length !== parts.length) continue;
+  for (const template of BY_SHAPE.get(shapeOf(parts)) ?? []) {
+    if (!template.parts.every((part, i) => part === parts[i] || part.startsWith('{'))) continue;
     const params: Record<string, string> = {};
-    const fits = template.parts.every((part, i) => {
-      if (!part.startsWith('{')) return part === parts[i];
-      params[part.slice(1, -1)] = safeDecode(parts[i]!);
-      return true;
-    });
-    if (!fits) continue;
+    for (const [i, part] of template.parts.entries())
+      if (part.startsWith('{')) params[part.slice(1, -1)] = safeDecode(parts[i]!);
     const operation = template.operations.get(method);
     if (operation) return { kind: 'found', operation, params };
-    return { kind: 'method', allowed: [...template.operations.keys()].sort() };
+    return {
+      kind: 'method',
+      operations: [...template.operations.values()],
+      beside: TEMPLATES.filter((other) => isItemOf(other, template) || isItemOf(template, other)).flatMap((other) => [
+        ...other.operations.values(),
+      ]),
+    };
   }
   return { kind: 'none' };
 }
@@ -75,31 +98,65 @@ function validator(schema: object): ValidateFunction {
 
 function sentence(error: ErrorObject | undefined): string {
   if (!error) return 'is not valid';
-  const at = error.instancePath === '' ? 'it' : error.instancePath.slice(1).replaceAll('/', '.');
+  const at = error.instancePath === '' ? 'it' : error.instancePath.slice(1).replaceAll('/', '.').slice(0, 200);
   if (error.keyword === 'additionalProperties')
     return `${at === 'it' ? '' : `${at}: `}Additional properties are not allowed ('${error.params['additionalProperty']}' was unexpected)`;
   if (error.keyword === 'required')
     return `${at === 'it' ? '' : `${at}: `}'${error.params['missingProperty']}' is a required property`;
   if (error.keyword === 'enum')
     return `${at} is not one of [${(error.params['allowedValues'] as unknown[]).map((v) => `'${String(v)}'`).join(', ')}]`;
-  return `${at} ${error.message ?? 'is not valid'}`;
+  const limit = error.params['limit'] as unknown;
+  // "is too long" and "is too short" are Ironic's words, which scripts look for.
+  if (error.keyword === 'maxLength') return `${at} is too long: it may have ${limit} characters at most`;
+  if (error.keyword === 'maxItems') return `${at} is too long: it may have ${limit} items at most`;
+  if (error.keyword === 'minLength') return `${at} is too short: it needs ${limit} characters at least`;
+  if (error.keyword === 'minItems') return `${at} is too short: it needs ${limit} items at least`;
+  const subject = at === 'it' ? 'the body' : at;
+  if (error.keyword === 'type')
+    return `${subject} must be ${[error.params['type']].flat().map(withArticle).join(' or ')}`;
+  return `${subject} ${error.message ?? 'is not valid'}`;
+}
+const withArticle = (type: string): string =>
+  type === 'null' ? type : `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+
+/** Names of bodies that are not the singular of their collection. */
+const SUBJECTS: Readonly<Record<string, string>> = {
+  chassis: 'chassis',
+  deploy_templates: 'template',
+  events: 'evts',
+  'volume/connectors': 'connector',
+  'volume/targets': 'target',
+};
+
+/** What a body is about, as Ironic calls it. */
+function subjectOf({ path }: OperationSpec): string {
+  const collection = /\/v1\/(volume\/\w+|\w+)/.exec(path)?.[1] ?? 'body';
+  return SUBJECTS[collection] ?? collection.replace(/s$/, '');
 }
 
 /** Checks a body. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
 export function checkBody(operation: OperationSpec, body: Json | undefined): void {
-  if (!operation.bodySchema) return;
-  if (body === undefined) {
-    if (operation.bodyRequired)
-      throw new ServiceError('MISSING_PARAMETER', `Missing mandatory request body of ${operation.operationId}.`);
-    return;
-  }
+  if (!operation.bodySchema || body === undefined) return;
+  checkArguments(operation, body);
   const validate = validator(operation.bodySchema);
-  if (validate(body)) return;
-  const missing = validate.errors?.[0]?.params['missingProperty'];
-  if (operation.method === 'PUT' && typeof missing === 'string')
-    throw new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
-  const subject = operation.method === 'PATCH' ? 'patch' : (/\/v1\/(\w+?)s?(\/|$)/.exec(operation.path)?.[1] ?? 'body');
-  throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: ${sentence(validate.errors?.[0])}`);
+  if (validate(isJsonObject(body) ? withoutSteps(body) : body)) return;
+  const refusal = refusalOf(operation) ?? `Schema error for ${subjectOf(operation)}`;
+  throw new ServiceError('INVALID_PARAMETER', `${refusal}: ${sentence(validate.errors?.[0])}`);
+}
+
+const STEP_LISTS = ['clean_steps', 'deploy_steps', 'service_steps'] as const;
+
+/** Steps are looked at when it is known that the node may take them: `checkSteps`. */
+function withoutSteps(body: JsonObject): JsonObject {
+  if (!STEP_LISTS.some((name) => Array.isArray(body[name]))) return body;
+  return { ...body, ...Object.fromEntries(STEP_LISTS.filter((n) => Array.isArray(body[n])).map((n) => [n, []])) };
+}
+
+/** Checks the steps of an order. @throws ServiceError INVALID_PARAMETER with what was wrong and where. */
+export function checkSteps(name: (typeof STEP_LISTS)[number], steps: readonly Json[]): void {
+  const validate = validator(SCHEMAS[name === 'deploy_steps' ? 'DeployStepRequests' : 'StepRequests']!);
+  if (!validate(steps))
+    throw new ServiceError('INVALID_PARAMETER', `Invalid ${name}: ${sentence(validate.errors?.[0])}`);
 }
 
 type Parameter = OperationSpec['parameters'][number];
@@ -128,6 +185,11 @@ export function checkDocument(patch: OperationSpec, document: JsonObject): void 
     throw new ServiceError('INVALID_PARAMETER', `Schema error for patch: ${sentence(validate.errors?.[0])}`);
 }
 
+/** The parameter that took the place of the paths that end in /detail. */
+const LIST_DETAIL_SINCE = 43;
+const isListDetail = (name: string, known: ReadonlyMap<string, Parameter>): boolean =>
+  name === 'detail' && known.get(name)?.since === LIST_DETAIL_SINCE;
+
 /** Checks query parameters: unknown ones are 400, those of a later microversion 406. */
 export function checkQuery(operation: OperationSpec, query: URLSearchParams, minor: number): void {
   if (query.size === 0) return;
@@ -136,16 +198,25 @@ export function checkQuery(operation: OperationSpec, query: URLSearchParams, min
   if (unexpected.length > 0)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60)).join(', ')}`,
+      `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60) || "''").join(', ')}`,
     );
   for (const name of query.keys()) {
-    const since = known.get(name)!.since;
-    if (minor < since)
+    const values = query.getAll(name);
+    if (values.length > 1)
       throw new ServiceError(
-        'NOT_ACCEPTABLE',
-        `Request not acceptable. The parameter ${name} needs API version 1.${since} or newer.`,
+        'INVALID_PARAMETER',
+        `Expected string for ${name}: ${inPython(values.map((value) => value.slice(0, 60))).slice(0, 200)}`,
       );
   }
+  for (const name of query.keys())
+    if (!isListDetail(name, known)) needsVersion(`The parameter ${name}`, known.get(name)!.since, minor);
+  // Ironic takes this one for a mistake rather than for something of a later version.
+  const detail = query.get('detail');
+  if (detail !== null && isListDetail('detail', known) && minor < LIST_DETAIL_SINCE)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Invalid query parameter ?detail=${strictBoolean('detail', detail) ? 'True' : 'False'} received.`,
+    );
 }
 
 /** What is wrong with an answer by the specification, or undefined. Tests check every response with it. */

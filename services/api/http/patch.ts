@@ -1,5 +1,6 @@
 /** The subset of JSON Patch (RFC 6902) that Ironic takes: add, replace, remove, applied one by one. */
 import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
+import { inPython } from './python.ts';
 
 export interface PatchOperation {
   readonly op: 'add' | 'replace' | 'remove';
@@ -18,19 +19,6 @@ function parts(path: string, minor: number): string[] {
     .map((p) => p.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** Ironic shows the operation as Python prints it. */
-const shown = (value: Json | undefined): string => {
-  if (value === null || value === undefined) return 'None';
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'boolean') return value ? 'True' : 'False';
-  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
-  if (typeof value === 'object')
-    return `{${Object.entries(value)
-      .map(([k, v]) => `'${k}': ${shown(v)}`)
-      .join(', ')}}`;
-  return String(value);
-};
-
 /** Why one operation cannot be applied. */
 class Unapplicable extends Error {}
 const problem = (message: string) => new Unapplicable(message);
@@ -43,16 +31,13 @@ export function applyPatch(document: JsonObject, patch: readonly PatchOperation[
   const result: JsonObject = structuredClone(document);
   for (const operation of patch) {
     const path = parts(operation.path, minor);
-    if (operation.op !== 'remove' && operation.value === undefined)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `Schema error for patch: 'value' is a required property for op ${operation.op}`,
-      );
     try {
+      if (operation.op !== 'remove' && operation.value === undefined)
+        throw problem("The operation does not contain a 'value' member");
       applyOne(result, operation, path);
     } catch (error) {
       if (!(error instanceof Unapplicable)) throw error;
-      const operationText = shown({ ...operation }).slice(0, 300);
+      const operationText = inPython({ ...operation }).slice(0, 300);
       throw new ServiceError('INVALID_PATCH', `Couldn't apply patch '${operationText}'. Reason: ${error.message}`);
     }
   }
@@ -63,11 +48,13 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   let at: Json = document;
   for (const part of path.slice(0, -1)) {
     const next: Json | undefined = Array.isArray(at)
-      ? at[index(part, at.length - 1)]
+      ? at[index(part, at.length - 1, `index '${part}' is out of bounds`)]
       : // What every object inherits is no part of the document: `__proto__` would lead to all objects of the process.
         isJsonObject(at) && Object.hasOwn(at, part)
         ? at[part]
         : undefined;
+    if (next === undefined && isJsonObject(at))
+      throw problem(`member '${part}' not found in ${inPython(at).slice(0, 300)}`);
     if (next === undefined || next === null || typeof next !== 'object')
       throw problem(`'${operation.path}' does not exist`);
     at = next;
@@ -75,9 +62,16 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   const last = path.at(-1)!;
   if (Array.isArray(at)) {
     if (operation.op === 'add')
-      at.splice(last === '-' ? at.length : index(last, at.length), 0, operation.value ?? null);
-    else if (operation.op === 'remove') at.splice(index(last, at.length - 1), 1);
-    else at[index(last, at.length - 1)] = operation.value ?? null;
+      at.splice(
+        last === '-' ? at.length : index(last, at.length, "can't insert outside of list"),
+        0,
+        operation.value ?? null,
+      );
+    else if (operation.op === 'remove') {
+      if (/^\d{1,9}$/.test(last) && Number(last) >= at.length)
+        throw problem(`can't remove a non-existent object '${last}'`);
+      at.splice(index(last, at.length - 1, `can't remove a non-existent object '${last}'`), 1);
+    } else at[index(last, at.length - 1, "can't replace outside of list")] = operation.value ?? null;
     return;
   }
   if (!isJsonObject(at)) throw problem(`'${operation.path}' is not inside an object`);
@@ -92,8 +86,10 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
   at[last] = operation.value ?? null;
 }
 
-function index(text: string, max: number): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : -1;
-  if (value < 0 || value > max) throw problem(`list index '${text}' is out of range`);
+/** `outside` says that there is no such place. */
+function index(text: string, max: number, outside: string): number {
+  if (!/^(0|[1-9]\d{0,8})$/.test(text)) throw problem(`'${text}' is not a valid sequence index`);
+  const value = Number(text);
+  if (value > max) throw problem(outside);
   return value;
 }

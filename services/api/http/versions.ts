@@ -1,5 +1,6 @@
 /** Microversions 1.1 to 1.115: negotiation as Ironic does it. */
 import { ServiceError } from '@bessemer/core';
+import { routeError } from './gates.ts';
 
 export const MIN_MINOR = 1;
 export const MAX_MINOR = 115;
@@ -9,6 +10,15 @@ export const VERSION_HEADERS = {
   min: 'X-OpenStack-Ironic-API-Minimum-Version',
   max: 'X-OpenStack-Ironic-API-Maximum-Version',
 } as const;
+
+/** `what` names the field, parameter or value, as the subject of a sentence. @throws ServiceError NOT_ACCEPTABLE below 1.`since`. */
+export function needsVersion(what: string, since: number, minor: number): void {
+  if (minor < since)
+    throw new ServiceError(
+      'NOT_ACCEPTABLE',
+      `Request not acceptable. ${what} needs API version 1.${since} or newer; this request was made with 1.${minor}.`,
+    );
+}
 
 /**
  * The minor version N of 1.N that a request asks for: `X-OpenStack-Ironic-API-Version: 1.N|latest`, else
@@ -24,12 +34,18 @@ export function negotiateMinor(own: string | undefined, common: string | undefin
   if (asked === undefined) return MIN_MINOR;
   if (asked.toLowerCase() === 'latest') return MAX_MINOR;
   const match = /^(\d{1,4})\.(\d{1,6})$/.exec(asked);
-  if (!match) throw new ServiceError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
+  if (!match) throw routeError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
   const minor = Number(match[2]);
-  if (match[1] !== '1' || minor < MIN_MINOR || minor > MAX_MINOR)
-    throw new ServiceError(
+  const range = `The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`;
+  if (match[1] !== '1')
+    throw routeError(
       'NOT_ACCEPTABLE',
-      `Version ${asked} was requested but the requested API version is not supported. The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`,
+      `Mutually exclusive versions requested. Version ${asked} requested but not supported by this service. ${range}`,
+    );
+  if (minor < MIN_MINOR || minor > MAX_MINOR)
+    throw routeError(
+      'NOT_ACCEPTABLE',
+      `Version ${asked} was requested but the minor version is not supported by this service. ${range}`,
     );
   return minor;
 }

@@ -1,9 +1,11 @@
 /** A plain resource as the API shows it: one table of fields, from which listing, showing, creating, patching and removing follow. */
+import { isDeepStrictEqual } from 'node:util';
 import { formatTime, isUuid, type Json, type JsonObject, normalizeMac, ServiceError } from '@bessemer/core';
 import type { Page, Repositories, ResourcePatch, ResourceRepository } from '@bessemer/db';
 import { checkDocument } from '../http/operations.ts';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { booleanParameter, fieldsOf, pageOf, strictBoolean } from '../http/query.ts';
+import { needsVersion } from '../http/versions.ts';
 import { type ApiRequest, type ApiServices, created, type Handler, noContent, ok, type Reply } from '../request.ts';
 import { collection, linksTo } from '../views/links.ts';
 
@@ -20,6 +22,10 @@ export interface Field<T> {
   readonly writable: 'never' | 'create' | 'patch';
   /** What null means for a boolean. */
   readonly otherwise?: boolean;
+  /** Lists cannot be sorted by it. */
+  readonly sortable?: false;
+  /** May be changed by a patch but not removed. */
+  readonly mandatory?: true;
   /** Shown instead of the plain value. */
   readonly show?: (item: T) => Json;
 }
@@ -30,9 +36,18 @@ export interface ResourceSpec<T extends { readonly uuid: string }, F extends obj
   readonly path: string;
   /** Name of the path parameter. */
   readonly param: string;
+  /** What Ironic calls it, and the microversion from which on it may be a name; undefined: never. */
+  readonly ident: {
+    readonly called: string;
+    readonly namesSince?: number;
+    /** The part of Ironic that finds the controller refuses it already, and has its own name for it. */
+    readonly route?: string;
+  };
   readonly fields: ReadonlyArray<Field<T>>;
   /** Fields of a list without detail; undefined: all. */
   readonly summary?: readonly string[];
+  /** What is said when both fields and detail are asked for. */
+  readonly refusal?: string;
   /** Links to what lies below an item, with the microversion they came with; shown in full views. */
   readonly below?: ReadonlyArray<readonly [name: string, since: number]>;
   /** Ironic wraps the links below a chassis in one more list. */
@@ -41,6 +56,10 @@ export interface ResourceSpec<T extends { readonly uuid: string }, F extends obj
   readonly repository: (tx: Repositories) => ResourceRepository<T, F>;
   /** The list's filter, from query and path. Undefined: nothing can match. */
   readonly filterOf?: (request: ApiRequest, services: ApiServices) => Promise<F | undefined>;
+  /** Looks at one value by itself, before it is asked whether the microversion knows its field. @throws ServiceError. */
+  readonly validate?: (wire: string, value: Json, request: ApiRequest) => void;
+  /** Ironic looks at the names in a patch before it looks for the item. */
+  readonly patchNamesFirst?: true;
   /** The domain's value of one field, where the kind does not say it all; undefined: as the kind says. */
   readonly parse?: (wire: string, value: Json, request: ApiRequest, services: ApiServices) => Promise<unknown>;
   /** Looks at the whole of a new or patched item. @throws ServiceError. */
@@ -76,7 +95,7 @@ export const fieldsFor =
     since: number,
     kind: FieldKind,
     key: keyof T & string,
-    options: Partial<Pick<Field<T>, 'writable' | 'otherwise' | 'show'>> = {},
+    options: Partial<Pick<Field<T>, 'writable' | 'otherwise' | 'sortable' | 'mandatory' | 'show'>> = {},
   ): Field<T> => ({ wire, since, kind, key, writable: 'patch', ...options });
 
 /** uuid and the two times, which every resource has. */
@@ -88,11 +107,16 @@ export const commonFields = <T extends { uuid: string; createdAt: number; update
   { wire: 'updated_at', since, kind: 'time', key: 'updatedAt', writable: 'never' },
 ];
 
-export const notAcceptable = () => new ServiceError('NOT_ACCEPTABLE', 'Request not acceptable.');
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
+/** Names, and MAC addresses, by which ports are found too. */
+export const LOGICAL_NAME = /^[A-Za-z0-9._~:-]+$/;
+
+/** A MAC address with colons, in lower case: another notation is another text to a client that compares it with what it gave. */
+export const plainMac = (text: string): string | undefined => (MAC.test(text) ? normalizeMac(text) : undefined);
 
 /** @throws INVALID_PARAMETER. */
 export function macOf(wire: string, value: Json): string {
-  const mac = normalizeMac(String(value));
+  const mac = plainMac(String(value));
   if (!mac)
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -123,6 +147,9 @@ function plainValue(field: Field<never>, value: Json): unknown {
   }
 }
 
+/** Undoes a transaction that would have overwritten what another one made. */
+class ChangedMeanwhile extends Error {}
+
 export function createResource<T extends { readonly uuid: string }, F extends object>(
   spec: ResourceSpec<T, F>,
 ): ResourceHandlers<T> {
@@ -130,8 +157,10 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   const byWire = new Map(fields.map((f) => [f.wire, f]));
   const all = fields.map((f) => f.wire);
   const since = (wire: string) => byWire.get(wire)?.since ?? 1;
-  const table = { summary: spec.summary ?? all, all, since };
-  const sortKeys = fields.filter((f) => !['json', 'list'].includes(f.kind)).map((f) => f.wire);
+  const table = { summary: spec.summary ?? all, all, since, ...(spec.refusal ? { refusal: spec.refusal } : {}) };
+  const isSortable = (f: Field<T>) => !['json', 'list'].includes(f.kind);
+  const sortKeys = fields.filter((f) => isSortable(f) && f.sortable !== false).map((f) => f.wire);
+  const otherKeys = fields.filter((f) => !isSortable(f)).map((f) => f.wire);
   const writable = fields.filter((f) => f.writable === 'patch').map((f) => f.wire);
 
   const show = (item: T, wire: string): Json => {
@@ -165,13 +194,27 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
     if (!item) throw spec.notFound(ident);
     return item;
   };
-  const found = (request: ApiRequest, services: ApiServices) => find(request.params[spec.param]!, services);
+  const identOf = ({ params, minor }: ApiRequest): string => {
+    const ident = params[spec.param]!;
+    const { called, namesSince, route } = spec.ident;
+    const takesNames = namesSince !== undefined && minor >= namesSince;
+    if (!isUuid(ident) && !(takesNames && LOGICAL_NAME.test(ident)))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Expected UUID ${takesNames ? 'or name ' : ''}for ${route ?? called}: ${ident.slice(0, 60)}`,
+        { context: { isRoute: route !== undefined } },
+      );
+    return ident;
+  };
+  const found = (request: ApiRequest, services: ApiServices) => find(identOf(request), services);
 
   const listAt = async (request: ApiRequest, services: ApiServices, at: string, isDetail = false): Promise<Reply> => {
     const { query, minor } = request;
     const wanted = fieldsOf(query, isDetail, table, minor);
-    const page: Page = pageOf(query, services.config.max_limit, sortKeys);
-    if (page.sortKey && since(page.sortKey) > minor) throw notAcceptable();
+    const asked = byWire.get(query.get('sort_key') ?? '');
+    if (asked && asked.writable !== 'never') needsVersion(`Sorting by ${asked.wire}`, asked.since, minor);
+    const page: Page = pageOf(query, services.config.max_limit, sortKeys, otherKeys);
+    if (page.sortKey) needsVersion(`Sorting by ${page.sortKey}`, since(page.sortKey), minor);
     const filter = spec.filterOf ? await spec.filterOf(request, services) : ({} as F);
     const items = filter === undefined ? [] : await spec.repository(services.db.read).list(filter, page);
     const isFull = !wanted.isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
@@ -186,12 +229,16 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
 
   const patchFrom = async (body: JsonObject, request: ApiRequest, services: ApiServices): Promise<ResourcePatch<T>> => {
     const patch: Record<string, unknown> = {};
-    for (const [wire, value] of Object.entries(body)) {
-      const field = byWire.get(wire);
-      if (!field || wire === 'uuid') continue;
-      if (field.since > request.minor) throw notAcceptable();
+    const given = Object.entries(body).filter(([wire]) => byWire.has(wire) && wire !== 'uuid');
+    for (const [wire, value] of given) {
+      const field = byWire.get(wire)!;
+      spec.validate?.(wire, value, request);
+      patch[field.key] = plainValue(field as Field<never>, value);
+    }
+    for (const [wire] of given) needsVersion(`The field ${wire}`, since(wire), request.minor);
+    for (const [wire, value] of given) {
       const own = await spec.parse?.(wire, value, request, services);
-      patch[field.key] = own === undefined ? plainValue(field as Field<never>, value) : own;
+      if (own !== undefined) patch[byWire.get(wire)!.key] = own;
     }
     return patch as ResourcePatch<T>;
   };
@@ -220,29 +267,50 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
       return created(full(item, request), `${request.base}/v1/${path}/${item.uuid}`);
     },
     async patch(request, services) {
+      const ident = identOf(request);
       const operations = request.body as unknown as PatchOperation[];
-      const touched = new Set(operations.map((o) => o.path.split('/')[1]!));
-      for (const wire of touched) if (since(wire) > request.minor) throw notAcceptable();
+      const early = spec.patchNamesFirst ? undefined : await find(ident, services);
+      const rootOf = ({ path: at }: PatchOperation) => at.split('/')[1]!;
+      const touched = new Set(operations.map(rootOf));
       const allowed = writable.filter((wire) => since(wire) <= request.minor).toSorted();
-      const bad = [...touched].find((wire) => !allowed.includes(wire));
-      if (bad !== undefined)
+      const bad = operations.find((o) => !writable.includes(rootOf(o)));
+      if (bad)
         throw new ServiceError(
           'INVALID_PARAMETER',
-          `Cannot patch /${bad}. Only the following can be updated: ${allowed.join(', ')}`,
+          `Cannot patch ${bad.path}. Only the following can be updated: ${allowed.join(', ')}`,
         );
-      const before = await found(request, services);
-      const document: JsonObject = {};
-      for (const wire of allowed) document[wire] = before[byWire.get(wire)!.key] as Json;
-      const after = applyPatch(document, operations, request.minor);
-      checkDocument(request.operation, after);
-      const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
-      const patch = await patchFrom(changed, request, services);
-      await spec.check?.({ ...before, ...patch }, request, services);
-      const item = await services.db.write(`patch ${path}`, async (tx) => {
-        await spec.mayWrite?.(tx, { found: before, patch, touched });
-        return spec.repository(tx).update(before.uuid, patch);
-      });
-      return ok(full(item, request));
+      for (const wire of touched) needsVersion(`The field ${wire}`, since(wire), request.minor);
+      // What a patch makes depends on what was there: if that was changed meanwhile, it is made anew.
+      for (let before = early ?? (await find(ident, services)); ; before = await find(ident, services)) {
+        const document: JsonObject = {};
+        for (const wire of allowed) document[wire] = before[byWire.get(wire)!.key] as Json;
+        const after = applyPatch(document, operations, request.minor);
+        for (const { wire, mandatory } of fields)
+          if (mandatory && allowed.includes(wire) && !(wire in after))
+            throw new ServiceError('INVALID_PARAMETER', `'${wire}' is a mandatory attribute and can not be removed`);
+        checkDocument(request.operation, after);
+        const changed = Object.fromEntries([...touched].map((wire) => [wire, after[wire] ?? null]));
+        const patch = await patchFrom(changed, request, services);
+        await spec.check?.({ ...before, ...patch }, request, services);
+        // What is set to the value that it has is no change: it is neither refused nor dated.
+        const isSame = (wire: string) => {
+          const key = byWire.get(wire)!.key as keyof ResourcePatch<T>;
+          return isDeepStrictEqual(patch[key], before[key as keyof T]);
+        };
+        const real = new Set([...touched].filter((wire) => !isSame(wire)));
+        try {
+          const item = await services.db.write(`patch ${path}`, async (tx) => {
+            const now = await spec.repository(tx).find(before.uuid);
+            if (!now) throw spec.notFound(before.uuid);
+            if (!isDeepStrictEqual(now, before)) throw new ChangedMeanwhile();
+            await spec.mayWrite?.(tx, { found: before, patch, touched: real });
+            return real.size === 0 ? before : spec.repository(tx).update(before.uuid, patch);
+          });
+          return ok(full(item, request));
+        } catch (error) {
+          if (!(error instanceof ChangedMeanwhile)) throw error;
+        }
+      }
     },
     async remove(request, services) {
       const item = await found(request, services);

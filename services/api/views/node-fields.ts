@@ -104,16 +104,20 @@ export const NODE_FIELDS: readonly NodeField[] = [
   row('traits', 37, 'list', 'traits', ro),
   ...interfaceRows,
   { wire: 'reservation', since: 1, kind: 'text', writable: false, sortable: true },
+  // Ironic's drivers may learn it from the BMC; none of ours does, so it is always null.
+  { wire: 'health', since: 109, kind: 'text', writable: false, sortable: false },
   { wire: 'conductor', since: 49, kind: 'text', writable: false, sortable: false },
 ];
 
 export const NODE_FIELD: ReadonlyMap<string, NodeField> = new Map(NODE_FIELDS.map((f) => [f.wire, f]));
 export const NODE_SUMMARY = ['instance_uuid', 'maintenance', 'power_state', 'provision_state', 'uuid', 'name'] as const;
 export const NODE_SORT_KEYS = NODE_FIELDS.filter((f) => f.sortable).map((f) => f.wire);
+/** Fields that Ironic has in mind when it says that they are no sort keys. */
+export const NODE_NO_SORT_KEYS = NODE_FIELDS.filter((f) => f.kind === 'json' || f.kind === 'list').map((f) => f.wire);
 /** Sub-resource links that stand in a full view, by microversion. */
 export const NODE_SUBRESOURCES: ReadonlyArray<readonly [name: string, since: number]> = [
   ['ports', 1],
-  ['states', 1],
+  ['states', 14],
   ['portgroups', 24],
   ['volume', 32],
 ];
@@ -122,4 +126,5 @@ export const nodeFieldTable = {
   summary: NODE_SUMMARY,
   all: NODE_FIELDS.map((f) => f.wire),
   since: (field: string) => NODE_FIELD.get(field)?.since ?? 1,
+  unknown: ([first = '']: readonly string[]) => `Field ${first.slice(0, 60)} is not a valid field.`,
 };

@@ -58,6 +58,7 @@ const STATES: ReadonlySet<string> = new Set(['provision_state', 'target_provisio
 /** `at` gives the place of a column among the values. */
 function partOf(field: NodeField, at: (column: string) => number): Part {
   const { wire, kind, interfaceKind } = field;
+  if (wire === 'health') return () => 'null';
   if (wire === 'conductor') return (values, shared) => shared.hostText(values);
   const i = at(wire);
   if (STATES.has(wire)) return (values, { minor }) => quoted(stateName(values[i] as ProvisionState | null, minor));
@@ -94,7 +95,7 @@ interface Template {
 
 const OWN: ReadonlySet<string> = new Set(
   `uuid name description instance_uuid instance_name allocation_uuid created_at updated_at provision_updated_at
-  inspection_started_at inspection_finished_at driver_info driver_internal_info instance_info extra properties conductor`
+  inspection_started_at inspection_finished_at driver_info driver_internal_info instance_info extra properties health conductor`
     .trim()
     .split(/\s+/),
 );
@@ -169,6 +170,8 @@ function isSame(columns: readonly number[], a: NodeValues, b: NodeValues): boole
   return true;
 }
 
+/** Calls have their price: shorter texts are encoded together with their neighbours. */
+const LEAST_BLOCK = 200;
 const UUID_LENGTH = 36;
 const HOLE = '-'.repeat(UUID_LENGTH);
 
@@ -220,28 +223,42 @@ export function createNodeWriter(
   };
   const below = isFull ? NODE_SUBRESOURCES.filter(([, since]) => since <= minor).map(([name]) => name) : [];
   const links = `${fields.length === 0 ? '{' : ','}${linksOf(base, below)}`;
-  const made = runs.map((): { values: NodeValues; text: string } | undefined => undefined);
-  const members = (values: NodeValues): string => {
+  const textOf = ({ from, to }: Run, values: NodeValues): string => {
+    let text = '';
+    for (let i = from; i < to; i++) text += heads[i]! + parts[i]!(values, shared);
+    return text;
+  };
+  /** Of the shared runs, what the row before had; long texts as bytes, which are copied rather than encoded again. */
+  const made: Array<{ readonly values: NodeValues; readonly text: string; readonly block?: Buffer } | undefined> =
+    runs.map(() => undefined);
+  const addMembers = (values: NodeValues, bytes: Bytes): void => {
     let text = '';
     for (let r = 0; r < runs.length; r++) {
       const run = runs[r]!;
-      const known = made[r];
-      if (known && isSame(run.columns, values, known.values)) {
-        text += known.text;
+      if (run.columns.length === 0) {
+        text += textOf(run, values);
         continue;
       }
-      let own = '';
-      for (let i = run.from; i < run.to; i++) own += heads[i]! + parts[i]!(values, shared);
-      if (run.columns.length > 0) made[r] = { values, text: own };
-      text += own;
+      let known = made[r];
+      if (!known || !isSame(run.columns, values, known.values)) {
+        const shownAs = textOf(run, values);
+        const block = shownAs.length >= LEAST_BLOCK ? Buffer.from(shownAs) : undefined;
+        made[r] = known = { values, text: shownAs, ...(block ? { block } : {}) };
+      }
+      if (known.block) {
+        bytes.add(text);
+        bytes.addBlock(known.block);
+        text = '';
+      } else text += known.text;
     }
-    return text;
+    bytes.add(text);
   };
   return {
     columns,
     hostOf,
     uuidOf: (values) => String(values[UUID_AT]),
-    write: (values) => members(values) + links.replaceAll(HOLE, String(values[UUID_AT])),
+    write: (values) =>
+      runs.map((run) => textOf(run, values)).join('') + links.replaceAll(HOLE, String(values[UUID_AT])),
     writeAll(rows, head, tail) {
       const bytes = createBytes();
       const block = Buffer.from(links);
@@ -250,7 +267,7 @@ export function createNodeWriter(
       bytes.add(head);
       rows.forEach((values, i) => {
         if (i > 0) bytes.add(',');
-        bytes.add(members(values));
+        addMembers(values, bytes);
         bytes.addWithHoles(block, holes, String(values[UUID_AT]));
         // The other rows are about as long as the first.
         if (i === 0) bytes.reserve(Math.ceil(bytes.size() * 1.1) * rows.length);
@@ -266,6 +283,7 @@ interface Bytes {
   /** Makes room for so many bytes more. */
   reserve(most: number): void;
   add(text: string): void;
+  addBlock(block: Uint8Array): void;
   /** A block with the same ASCII text in all its holes. */
   addWithHoles(block: Buffer, holes: readonly number[], text: string): void;
   end(): Uint8Array;
@@ -288,6 +306,11 @@ function createBytes(): Bytes {
       // A UTF-16 unit is three bytes at most.
       reserve(text.length * 3);
       size += buffer.write(text, size, 'utf8');
+    },
+    addBlock(block) {
+      reserve(block.length);
+      buffer.set(block, size);
+      size += block.length;
     },
     addWithHoles(block, holes, text) {
       reserve(block.length);

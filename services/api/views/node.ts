@@ -43,6 +43,7 @@ export interface NodeViewContext {
 
 function valueOf(node: Node, wire: string, context: NodeViewContext): Json {
   if (wire === 'reservation') return node.reservation?.conductor ?? null;
+  if (wire === 'health') return null;
   if (wire === 'conductor') return context.conductorOf(node);
   if (wire === 'driver_info') return maskSecrets(node.driverInfo);
   if (wire === 'driver_internal_info') return maskSecrets(node.driverInternalInfo);

@@ -5,10 +5,10 @@ import { linksTo } from './links.ts';
 
 type Row<T> = readonly [wire: string, since: number, read: (item: T) => JsonObject[string]];
 
-type ListedConductor = ConductorSession & { alive: boolean };
+type ListedConductor = ConductorSession & { alive: boolean; readonly lastSeenAt: number };
 const CONDUCTOR_ROWS: ReadonlyArray<Row<ListedConductor>> = [
   ['created_at', 1, (c) => formatTime(c.startedAt)],
-  ['updated_at', 1, (c) => formatTime(c.expiresAt)],
+  ['updated_at', 1, (c) => formatTime(c.lastSeenAt)],
   ['hostname', 1, (c) => c.hostname],
   ['conductor_group', 1, (c) => c.conductorGroup],
   ['drivers', 1, (c) => c.drivers.map((d) => d.name).sort()],
@@ -26,10 +26,27 @@ function view<T>(rows: ReadonlyArray<Row<T>>, item: T, fields: readonly string[]
   return Object.fromEntries(rows.filter((r) => fields.includes(r[0])).map((r) => [r[0], r[2](item)]));
 }
 
-export const conductorView = (conductor: ListedConductor, fields: readonly string[], base: string): JsonObject => ({
-  ...view(CONDUCTOR_ROWS, conductor, fields),
+/** A conductor that is alive was seen now; a dead one when its session ran out. */
+export const conductorView = (
+  conductor: ConductorSession & { alive: boolean },
+  fields: readonly string[],
+  { base, nowMs }: { readonly base: string; readonly nowMs: number },
+): JsonObject => ({
+  ...view(CONDUCTOR_ROWS, { ...conductor, lastSeenAt: Math.min(conductor.expiresAt, nowMs) }, fields),
   links: linksTo(base, `conductors/${conductor.hostname}`),
 });
+
+const KINDS_SINCE: Readonly<Record<string, number>> = { firmware: 86, bios: 40, rescue: 38, storage: 33 };
+
+/** Whether `fields=` may name it; without a microversion, beside its interfaces. */
+export const isDriverField = (name: string, minor: number | undefined): boolean =>
+  ['name', 'hosts', 'links', 'properties', 'type'].includes(name) ||
+  INTERFACE_KINDS.some(
+    (kind) =>
+      minor !== undefined &&
+      (KINDS_SINCE[kind] ?? 1) <= minor &&
+      (name === `default_${kind}_interface` || name === `enabled_${kind}_interfaces`),
+  );
 
 /** A hardware type; interface lists stand in it from 1.30 on when detail is asked, always when it is shown alone. */
 export function driverView(
@@ -43,8 +60,7 @@ export function driverView(
   if (minor >= 30) body['type'] = 'dynamic';
   if (minor >= 30 && (options.isFull || options.fields))
     for (const kind of INTERFACE_KINDS) {
-      if ((kind === 'firmware' && minor < 86) || (kind === 'bios' && minor < 40)) continue;
-      if ((kind === 'rescue' && minor < 38) || (kind === 'storage' && minor < 33)) continue;
+      if (minor < (KINDS_SINCE[kind] ?? 1)) continue;
       body[`default_${kind}_interface`] = driver.defaults[kind];
       body[`enabled_${kind}_interfaces`] = [...driver.interfaces[kind]];
     }

@@ -53,7 +53,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Register a port group of a node',
     resource,
     options: [
-      text('--node', 'node_uuid', 'UUID of its node', { isRequired: true, isNode: 'one' }),
+      text('--node', 'node_uuid', 'Its node, by UUID or name', { isRequired: true, isNode: 'one' }),
       OWN_UUID,
       ...SETTINGS,
     ],
@@ -93,7 +93,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Change a port group',
     resource,
     arguments: [group],
-    options: [text('--node', 'node_uuid', 'UUID of its node', { isNode: 'one' }), ...SETTINGS],
+    options: [text('--node', 'node_uuid', 'Its node, by UUID or name', { isNode: 'one' }), ...SETTINGS],
     load: SET,
   },
   {

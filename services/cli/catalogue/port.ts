@@ -56,7 +56,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     resource,
     arguments: [{ name: '<address>', help: 'MAC address', field: 'address' }],
     options: [
-      text('--node', 'node_uuid', 'UUID of its node', { isRequired: true, isNode: 'one' }),
+      text('--node', 'node_uuid', 'Its node, by UUID or name', { isRequired: true, isNode: 'one' }),
       OWN_UUID,
       ...SETTINGS,
       option('-l, --local-link <key=value>', 'Former spelling of --local-link-connection', {
@@ -99,7 +99,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     resource,
     arguments: [port],
     options: [
-      text('--node', 'node_uuid', 'UUID of its node', { isNode: 'one' }),
+      text('--node', 'node_uuid', 'Its node, by UUID or name', { isNode: 'one' }),
       text('--address', 'address', 'MAC address'),
       ...SETTINGS,
       on('--pxe-enabled', 'pxe_enabled', 'It boots from the network', { excludes: ['pxeDisabled'] }),

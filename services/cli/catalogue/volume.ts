@@ -36,7 +36,8 @@ const targets: ResourceSpec = {
 };
 
 type Need = { readonly isRequired?: true };
-const node = (need: Need): OptionSpec => text('--node', 'node_uuid', 'UUID of its node', { isNode: 'one', ...need });
+const node = (need: Need): OptionSpec =>
+  text('--node', 'node_uuid', 'Its node, by UUID or name', { isNode: 'one', ...need });
 const connectorSettings = (need: Need): readonly OptionSpec[] => [
   node(need),
   text('--type', 'type', 'Kind of its identity', {

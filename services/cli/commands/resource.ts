@@ -56,6 +56,17 @@ function* filled({ spec, options }: Invocation): Generator<[OptionSpec & { field
   }
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The service takes a UUID in these fields; people have names. */
+async function nodeUuidOf(ident: string, { api }: Invocation): Promise<string> {
+  if (UUID.test(ident)) return ident;
+  const node = record(
+    await api.request('GET', `/v1/nodes/${encodeURIComponent(ident)}`, { query: { fields: 'uuid' } }),
+  );
+  return String(node['uuid']);
+}
+
 /** The body of a request that creates. */
 export async function bodyOf(invocation: Invocation): Promise<Record<string, unknown>> {
   const body: Record<string, unknown> = {};
@@ -82,7 +93,7 @@ export async function bodyOf(invocation: Invocation): Promise<Record<string, unk
         body[field] = null;
         break;
       default:
-        body[field] = value;
+        body[field] = field === 'node_uuid' ? await nodeUuidOf(String(value), invocation) : value;
     }
   }
   return body;
@@ -120,7 +131,9 @@ export async function entriesOf(invocation: Invocation): Promise<PatchEntry[]> {
         if (value !== '') entries.push(add(field, value));
         break;
       default:
-        if (value !== '') entries.push(add(field, typeof value === 'string' ? loose(value) : value));
+        if (value === '') break;
+        if (field === 'node_uuid') entries.push(add(field, await nodeUuidOf(String(value), invocation)));
+        else entries.push(add(field, typeof value === 'string' ? loose(value) : value));
     }
   }
   return entries;

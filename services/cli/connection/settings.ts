@@ -49,9 +49,6 @@ export type Settings = Partial<Readonly<Record<Setting, string>>>;
 
 const NAMES: ReadonlyArray<readonly [Setting, Names]> = Object.entries(SETTINGS) as Array<[Setting, Names]>;
 
-/** Attribute names of the options that are settings of the connection. */
-export const CONNECTION_OPTIONS: readonly string[] = NAMES.flatMap(([, names]) => names.options);
-
 /** The settings that `valueOf` knows under the names of `kind`; empty values count as missing. */
 export function settingsFrom(kind: keyof Names, valueOf: (name: string) => string | undefined): Settings {
   return Object.fromEntries(

@@ -94,18 +94,18 @@ export interface ProgressView {
 /** How often a plain line tells of bytes and of waiting. */
 const PLAIN_MS = 10_000;
 
-function stamp(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+/** A line with its time, to the second: that of the service's clock where one is told. */
+export function datedLine(text: string, at: string | undefined, clock: Clock): string {
+  const ms = at === undefined ? Number.NaN : Date.parse(at);
+  const stamp = new Date(Number.isNaN(ms) ? clock.now() : ms).toISOString().replace(/\.\d+Z$/, 'Z');
+  return `${stamp} ${printable(text)}\n`;
 }
 
 /** Plain dated lines: for logs and pipes. */
 function createPlainView(io: Io, clock: Clock): ProgressView {
   let toldAt = 0;
   let told = '';
-  const say = (text: string, at?: string) => {
-    const ms = at === undefined ? Number.NaN : Date.parse(at);
-    io.out(`${stamp(Number.isNaN(ms) ? clock.now() : ms)} ${printable(text)}\n`);
-  };
+  const say = (text: string, at?: string) => io.out(datedLine(text, at, clock));
   return {
     line: say,
     update(state) {

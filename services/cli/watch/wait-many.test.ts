@@ -99,7 +99,7 @@ describe('waiting for several nodes', () => {
           const data = {
             type: 'node.provision_state',
             node_uuid: `u-${node}`,
-            at: 'T',
+            at: '2026-01-01T00:00:07.250000+00:00',
             data: { from: 'cleaning', to: 'available' },
           };
           push(`id: 1\ndata: ${JSON.stringify(data)}\n\n`);
@@ -110,6 +110,6 @@ describe('waiting for several nodes', () => {
     const departures: Departure[] = ['n1', 'n2'].map((node) => ({ node, goal, start: async () => {} }));
     expect(await startAndWaitAll({ api, io, clock, departures, timeoutS: 0 })).toBe(0);
     expect(looks).toEqual(['n1', 'n2', 'n1', 'n2']);
-    expect(written.out).toContain('T n1: cleaning -> available\nn1: available after 0 s\n');
+    expect(written.out).toContain('2026-01-01T00:00:07Z n1: cleaning -> available\nn1: available after 0 s\n');
   });
 });

@@ -6,6 +6,7 @@ import type { Api } from '../connection/http.ts';
 import { CliError, ConnectionError, HttpError } from '../errors.ts';
 import { inParallel } from '../in-parallel.ts';
 import { describeEvent } from './describe.ts';
+import { datedLine } from './progress.ts';
 import { openStream, type StreamEvent } from './stream.ts';
 import { DECISIVE, judge, LOOK_MS, STATE_FIELDS, targetText } from './wait.ts';
 
@@ -64,7 +65,7 @@ export async function startAndWaitAll({ api, io, clock, departures, timeoutS }: 
     if (event.type === 'run.finished' && goal.kind === 'run' && event.data['verb'] === goal.verb)
       traveller.finished = event;
     if (event.type === 'node.provision_state' || event.type === 'step.failed')
-      io.out(`${event.at} ${node}: ${describeEvent(event)}\n`);
+      io.out(datedLine(`${node}: ${describeEvent(event)}`, event.at, clock));
     if (!DECISIVE.has(event.type)) return;
     traveller.mustLook = true;
     ring();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Node } from '@bessemer/core';
+import { type Node, resolveConfig } from '@bessemer/core';
 import { createMemoryChassis, createReferenceBmc, type BmcLie, type BmcLimits } from '@bessemer/ipmi/bmc';
 import { createIpmiClient } from '@bessemer/ipmi';
 import { Secret, silentLog } from '@bessemer/ports';
@@ -12,7 +12,7 @@ import {
 } from './contract-suites.ts';
 import { directDeploy } from './direct.ts';
 import { createFakes } from './fake/index.ts';
-import { createDefaultRegistry } from './index.ts';
+import { createDefaultRegistry, HARDWARE_TYPES } from './index.ts';
 import type { DriverInterface } from './interfaces.ts';
 import { createIpmiManagement, createIpmiPower, type IpmiDeps } from './ipmi.ts';
 import { noopManagement } from './noop.ts';
@@ -129,12 +129,20 @@ function overIpmi<I extends DriverInterface>(make: (deps: IpmiDeps) => I, limits
 
 describePowerInterface(
   'fake',
-  plain((clock) => createFakes(clock).power),
+  plain((clock) => createFakes(clock).power, { powerState: 'power off' }),
 );
 describePowerInterface(
   'fake with a lag',
-  plain((clock) => createFakes(clock).power, { driverInfo: { fake_power_delay_ms: 2_000 } }),
+  plain((clock) => createFakes(clock).power, {
+    driverInfo: { fake_power_delay_ms: 2_000 },
+    powerState: 'power off',
+  }),
 );
+it('a pretended node is in no power state before it was told one', async () => {
+  const subject = await plain((clock) => createFakes(clock).power)();
+  expect(await subject.implementation.getPowerState(subject.task())).toBeNull();
+  await subject.close();
+});
 describePowerInterface('ipmitool', overIpmi(createIpmiPower));
 describePowerInterface('ipmitool with a BMC that lags', overIpmi(createIpmiPower, { powerLagMs: 2_000 }));
 describeManagementInterface(
@@ -245,6 +253,11 @@ describe('the registry', () => {
       'Valid power interfaces are ipmitool',
     );
     expect(() => drivers.get({ driver: 'ilo', interfaces: {} }, 'power')).toThrow('hardware type(s): ilo');
+  });
+  it('enables every type that ships when nothing is set, each with the network interface noop', async () => {
+    const enabled = (await registry([...resolveConfig([]).conductor.enabled_hardware_types])).descriptions();
+    expect(enabled.map((type) => type.name).toSorted()).toEqual(HARDWARE_TYPES.map((type) => type.name).toSorted());
+    expect(enabled.map((type) => type.defaults.network)).toEqual(enabled.map(() => 'noop'));
   });
   it('describes only enabled types, with every property of their implementations', async () => {
     const [ipmi, ...others] = (await registry(['ipmi'])).descriptions();

@@ -5,5 +5,9 @@ import { isServiceError, ServiceError } from '@bessemer/core';
 export const bmcFailure = (message: string, isTransient: boolean, cause?: unknown): ServiceError =>
   new ServiceError('BMC_FAILURE', message, { context: { isTransient }, ...(cause === undefined ? {} : { cause }) });
 
+/** The database is away for a while: that is nothing of the node's, and no work fails for it. */
+export const isDatabaseAway = (error: unknown): boolean =>
+  isServiceError(error, 'TEMPORARY_FAILURE') && !isTransientError(error);
+
 export const isTransientError = (error: unknown): boolean =>
   isServiceError(error) && error.context['isTransient'] === true;

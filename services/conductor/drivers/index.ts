@@ -15,7 +15,8 @@ const networkBooted = {
   deploy: ['direct'],
   firmware: ['no-firmware'],
   inspect: ['no-inspect', 'agent'],
-  network: ['flat', 'noop'],
+  // Without an integration for switches there is nothing to be done to a network: `noop` is first, and so the default.
+  network: ['noop', 'flat'],
   raid: ['no-raid'],
   rescue: ['no-rescue'],
   storage: ['noop'],

@@ -15,7 +15,7 @@ import type {
   Step,
   WaitingFor,
 } from '@bessemer/core';
-import type { NodePatch } from '@bessemer/db';
+import type { NodeDocumentKind, NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import type { Awaited, StepOutcome } from '../steps/outcome.ts';
 
@@ -51,6 +51,9 @@ export interface DriverStep {
   readonly rows?: (args: JsonObject, input: JsonObject) => readonly Step[];
 }
 
+/** Pure: it may be called again. */
+export type DocumentChange = (stored: JsonObject) => JsonObject;
+
 /** What a driver's step is given. It looks at the world each time it is called and holds nothing in memory. */
 export interface DriverStepTask extends DriverTask {
   readonly step: Step;
@@ -70,6 +73,8 @@ export interface DriverStepTask extends DriverTask {
   patchNode(patch: NodePatch): void;
   /** What an inspection found. Written together with the outcome. */
   storeInventory(found: { readonly inventory: JsonObject; readonly pluginData: JsonObject }): void;
+  /** What is known of BIOS or firmware, by setting or component: made anew from what is stored. Written together with the outcome. */
+  changeDocument(kind: NodeDocumentKind, change: DocumentChange): void;
 }
 
 /** What every interface has. */
@@ -92,8 +97,8 @@ export interface DriverInterface {
  * @throws BMC_FAILURE with a sentence for people; `context.isTransient` says that a repeat may help.
  */
 export interface PowerInterface extends DriverInterface {
-  /** The state at this moment: `power on`, `power off`, or `error` when the BMC tells neither. */
-  getPowerState(task: DriverTask): Promise<PowerState>;
+  /** The state at this moment: `power on`, `power off`, `error` when the BMC tells neither; null where nobody can know. */
+  getPowerState(task: DriverTask): Promise<PowerState | null>;
   /** Orders it. `on` when on and `off` when off are no errors and change nothing; `soft power off` presses the ACPI button. Safe to repeat. */
   setPowerState(task: DriverTask, target: 'power on' | 'power off' | 'soft power off'): Promise<void>;
   /** Orders one hard reset of a node that is on; a node that is off is switched on. Never sent twice by itself. */
@@ -140,8 +145,6 @@ export interface IndicatorControl {
   /** @throws INVALID_PARAMETER for one that is not there, cannot be switched, or has no such state. */
   set(task: DriverTask, component: string, name: string, state: string): Promise<void>;
 }
-
-export const VIRTUAL_MEDIA_DEVICES = ['cdrom', 'disk', 'floppy'] as const;
 
 /** Images that a BMC shows to its machine as drives. */
 export interface VirtualMediaControl {

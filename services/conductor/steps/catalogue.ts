@@ -110,6 +110,12 @@ export const driverStep = (
   source: 'driver',
 });
 
+/** A step that is done on child nodes. `args`: `args` for the step, and `nodes`, the uuids of the children; none means all. */
+export const childStep = (kind: InterfaceKind, step: string, args: JsonObject, priority: number): Step => ({
+  ...driverStep(kind, { step, onRepeat: 'safe', abortable: false }, args, priority),
+  source: 'children',
+});
+
 /** Steps in their order as the segments of a run: neighbours of one party belong together. An agent knows a step of a segment by its name. */
 export function segmentsOf(steps: readonly Step[]): Segment[] {
   const segments: Array<{ party: Segment['party']; steps: Step[] }> = [];

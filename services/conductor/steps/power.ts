@@ -15,7 +15,7 @@ const REPEAT_ORDER_MS = 5_000;
 const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
 
 /** Notes the state that was read: on the node's row, and as an event when it changed. */
-export function noticePower(task: StepTask, state: PowerState, cause: string): void {
+export function noticePower(task: StepTask, state: PowerState | null, cause: string): void {
   if (state === task.node.powerState) return;
   task.patchNode({ powerState: state });
   task.emit('node.power_state', { from: task.node.powerState, to: state, cause });
@@ -96,7 +96,8 @@ export const adopt: StepHandler = {
       if (!isServiceError(error) || isTransientError(error)) throw error;
       // What is stored of its power is as doubtful as the rest.
       task.patchNode({ powerState: null });
-      return failed(`Error while attempting to adopt node ${task.node.uuid}: ${error.publicMessage}.`);
+      const reason = error.publicMessage.replace(/\.$/, '');
+      return failed(`Error while attempting to adopt node ${task.node.uuid}: ${reason}.`);
     }
   },
 };

@@ -182,6 +182,11 @@ describe('steps as they come in a request', () => {
     [{ interface: 'bios', step: 'x', args: [] }, 'clean_steps[0].args must be an object'],
     [{ interface: 'bios', step: 'x', priority: -1 }, 'clean_steps[0].priority must be an integer'],
     ['bios.x', 'clean_steps[0] must name an interface'],
+    [{ interface: 'bios', step: 'x', execute_on_child_nodes: 'yes' }, 'execute_on_child_nodes must be true or false'],
+    [
+      { interface: 'bios', step: 'x', execute_on_child_nodes: true, limit_child_node_execution: ['n1'] },
+      "limit_child_node_execution must be a list of nodes' uuids",
+    ],
   ])('%j is refused', (step, words) => {
     expect(() => parseUserSteps([step], 'clean_steps')).toThrow(words);
   });

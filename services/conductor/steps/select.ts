@@ -4,10 +4,10 @@
  * "Node servicing").
  */
 import type { InterfaceKind, Json, JsonObject, Step } from '@bessemer/core';
-import { INTERFACE_KINDS, INTERFACE_RANK, isJsonObject, ServiceError } from '@bessemer/core';
+import { INTERFACE_KINDS, INTERFACE_RANK, isJsonObject, isUuid, ServiceError } from '@bessemer/core';
 import type { DriverStep, DriverTask, StepFlow } from '../drivers/interfaces.ts';
 import type { InterfaceOf } from '../flows/flows.ts';
-import { conductorStep, type ConductorStepName, driverStep } from './catalogue.ts';
+import { childStep, conductorStep, type ConductorStepName, driverStep } from './catalogue.ts';
 
 /** A step that a node's interfaces offer. */
 export interface KnownStep extends DriverStep {
@@ -20,6 +20,8 @@ export interface UserStep {
   readonly args: JsonObject;
   /** Only deployments order by it. */
   readonly priority: number;
+  /** The step is done on the child nodes instead: on these (uuids), on all when there are none. */
+  readonly children?: readonly string[];
 }
 /** A deploy template, as far as it matters here. */
 export interface StepTemplate {
@@ -61,17 +63,28 @@ export function parseUserSteps(steps: readonly Json[], where: string): UserStep[
         'INVALID_PARAMETER',
         `${where}[${index}] must name an interface (${INTERFACE_KINDS.join(', ')}) and a step.`,
       );
-    if (fields['execute_on_child_nodes'] === true)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `${where}[${index}].execute_on_child_nodes is not supported: give the step to the child nodes themselves.`,
-      );
     if (!isJsonObject(args) && args !== null)
       throw new ServiceError('INVALID_PARAMETER', `${where}[${index}].args must be an object of arguments by name.`);
     if (typeof priority !== 'number' || !Number.isInteger(priority) || priority < 0)
       throw new ServiceError('INVALID_PARAMETER', `${where}[${index}].priority must be an integer of at least 0.`);
-    return { interface: kind as InterfaceKind, step: name, args: args ?? {}, priority };
+    const children = childrenOf(fields, `${where}[${index}]`);
+    return {
+      interface: kind as InterfaceKind,
+      step: name,
+      args: args ?? {},
+      priority,
+      ...(children ? { children } : {}),
+    };
   });
+}
+
+function childrenOf(fields: JsonObject, where: string): readonly string[] | undefined {
+  const { execute_on_child_nodes: isForChildren = false, limit_child_node_execution: limit = [] } = fields;
+  if (typeof isForChildren !== 'boolean')
+    throw new ServiceError('INVALID_PARAMETER', `${where}.execute_on_child_nodes must be true or false.`);
+  if (!Array.isArray(limit) || !limit.every((uuid) => typeof uuid === 'string' && isUuid(uuid)))
+    throw new ServiceError('INVALID_PARAMETER', `${where}.limit_child_node_execution must be a list of nodes' uuids.`);
+  return isForChildren ? (limit as string[]) : undefined;
 }
 
 const byPriority = (a: UserStep, b: UserStep): number =>
@@ -165,6 +178,8 @@ function match(
   problems: string[],
   { isUsed, disableRamdisk }: { readonly isUsed: boolean; readonly disableRamdisk: boolean },
 ): KnownStep | null {
+  // What a child's interfaces offer is known when it is asked.
+  if (step.children) return null;
   if (isReserved(step.step)) {
     problems.push(...reservedProblems(flow, step));
     return null;
@@ -216,7 +231,8 @@ function describe(flow: StepFlow, step: UserStep): string {
 
 /** The rows of a run that do these steps. `input` is what the request brought along. */
 export function rowsOf(steps: readonly SelectedStep[], input: JsonObject): Step[] {
-  return steps.flatMap(({ known, interface: kind, step, args, priority }): readonly Step[] => {
+  return steps.flatMap(({ known, interface: kind, step, args, priority, children }): readonly Step[] => {
+    if (children) return [childStep(kind, step, { args, nodes: [...children] }, priority)];
     if (known?.rows) return known.rows(args, input).map((row) => ({ ...row, priority }));
     if (known) return [driverStep(kind, known, args, priority)];
     return isReserved(step) ? [{ ...conductorStep(step, args), interface: kind, priority }] : [];

@@ -1,10 +1,15 @@
 /** The script: scenarios, each begun with nothing there. */
 import type { Side } from '../side.ts';
-import { allocations, chassis, conductors, deployTemplates, drivers, events, root, volume } from './collections.ts';
+import { allocations } from './allocations.ts';
+import { chassis, conductors, drivers, root } from './collections.ts';
+import { lifeCycle, paging, patchInStates } from './life.ts';
 import { hardware, history, maintenance, traits, vendor, vifs } from './node-parts.ts';
 import { nodeCreate, nodeDelete, nodeGet, nodeList, nodePatch } from './nodes.ts';
-import { portgroups, ports } from './ports.ts';
+import { portgroups } from './portgroups.ts';
+import { ports } from './ports.ts';
 import { cleaning, deployment, power, provisioning, rescue } from './provisioning.ts';
+import { deployTemplates, events } from './templates.ts';
+import { volume } from './volume.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -20,6 +25,9 @@ export const SCENARIOS: readonly Scenario[] = [
   named('node-get', nodeGet),
   named('node-patch', nodePatch),
   named('node-delete', nodeDelete),
+  named('paging', paging),
+  named('patch-in-states', patchInStates),
+  named('life-cycle', lifeCycle),
   named('ports', ports),
   named('portgroups', portgroups),
   named('chassis', chassis),

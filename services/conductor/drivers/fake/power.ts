@@ -1,6 +1,6 @@
 /**
  * A power button without a machine. It remembers what it was told in this process; a node never told is in the state that its row
- * says, `power off` when it says none. `fake_power_delay_ms` makes the state lag as real BMCs' states do.
+ * says, and in none when it says none: clients that know Ironic's wait for it. `fake_power_delay_ms` makes the state lag as real BMCs' states do.
  */
 import type { Node, PowerState } from '@bessemer/core';
 import type { Clock } from '@bessemer/ports';
@@ -8,16 +8,17 @@ import type { PowerInterface } from '../interfaces.ts';
 import { millisecondsOf, type Pretence, pretendedProperties } from './pretence.ts';
 
 export function createFakePower(pretence: Pretence, clock: Clock): PowerInterface {
-  const told = new Map<string, { state: PowerState; before: PowerState; atMs: number }>();
+  const told = new Map<string, { state: PowerState; before: PowerState | null; atMs: number; createdAt: number }>();
   const lagOf = (node: Node): number => millisecondsOf(node, 'fake_power_delay_ms');
-  const stateOf = (node: Node): PowerState => {
+  const stateOf = (node: Node): PowerState | null => {
     const last = told.get(node.uuid);
-    if (!last) return node.powerState ?? 'power off';
+    // A node that was deleted and made again under its old uuid is another machine.
+    if (last?.createdAt !== node.createdAt) return node.powerState;
     return clock.monotonicMs() >= last.atMs ? last.state : last.before;
   };
   const turn = (node: Node, state: PowerState): void => {
     const before = stateOf(node);
-    told.set(node.uuid, { state, before, atMs: clock.monotonicMs() + lagOf(node) });
+    told.set(node.uuid, { state, before, atMs: clock.monotonicMs() + lagOf(node), createdAt: node.createdAt });
   };
   return {
     properties: {

@@ -1,0 +1,621 @@
+/** Every microversion gate on both sides of its boundary. What the specification says is generated; the rest stands in tables. */
+import { OPERATIONS, openapi, type OperationSpec } from '@bessemer/api-spec';
+import { asNodeId, INTERFACE_KINDS, type Json, type JsonObject, type ProvisionEvent } from '@bessemer/core';
+import { seededRandom } from '@bessemer/ports/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tooOld } from './http/gates.ts';
+import { startApi, type TestApi, type TestReply } from './testing.ts';
+import { answerEverything, bodyOf, macFrom, makeThings, pathOf, queryOf, type Things } from './things-testing.ts';
+import { NODE_FIELDS } from './views/node-fields.ts';
+
+let api: TestApi;
+let things: Things;
+const random = seededRandom(41);
+beforeAll(async () => {
+  api = await startApi();
+  answerEverything(api);
+});
+afterAll(() => api.stop());
+beforeEach(async () => void (things = await makeThings(api, random)));
+
+function ask(operation: OperationSpec, version: number, query: Record<string, string> = {}): Promise<TestReply> {
+  const search = new URLSearchParams({ ...queryOf(operation, things), ...query });
+  const body = bodyOf(operation, things, random);
+  return api.request(operation.method, `${pathOf(operation, things)}${search.size > 0 ? `?${search}` : ''}`, {
+    version,
+    ...(body === undefined ? {} : { body }),
+  });
+}
+const operation = (id: string): OperationSpec => OPERATIONS.find((o) => o.operationId === id)!;
+const NEEDS = /needs API version 1\.\d+ or newer/;
+const outcome = ({ status, fault }: TestReply) => ({ status, fault });
+
+/** Operations that 1.1 has; each other one has x-since and so two generated cases. A new one is put here on purpose or not at all. */
+const FROM_THE_START = new Set(
+  `getTimeline getWhy configureNode retryRun streamEvents listUnknownMachines bulk listChassis createChassis listChassisDetail
+  getChassis patchChassis deleteChassis listChassisNodes listChassisNodesDetail listDrivers getDriver getDriverProperties getConsole setConsole
+  listVendorMethods getVendorMethod postVendorMethod putVendorMethod patchVendorMethod deleteVendorMethod getVendorQuery
+  postVendorQuery putVendorQuery patchVendorQuery deleteVendorQuery listDriverVendorMethods getDriverVendorMethod
+  postDriverVendorMethod putDriverVendorMethod patchDriverVendorMethod deleteDriverVendorMethod getDriverVendorQuery
+  postDriverVendorQuery putDriverVendorQuery patchDriverVendorQuery deleteDriverVendorQuery getNodeStates setPowerState
+  setProvisionState setMaintenance clearMaintenance getBootDevice setBootDevice getSupportedBootDevices listNodes createNode
+  listNodesDetail listNodePortsDetail listIndicators getIndicator setIndicator validateNodeByQuery getNode patchNode deleteNode validateNode listNodePorts listPorts createPort
+  listPortsDetail getPort patchPort deletePort listTokens createToken getToken deleteToken getRoot getV1 getHealth getMetrics
+  listWebhooks createWebhook getWebhook patchWebhook deleteWebhook getWebhookDelivery listDeadLetters deleteDeadLetters
+  deleteDeadLetter redeliverDeadLetters getDocs getOpenapi continueInspection`.split(/\s+/),
+);
+
+describe('operations', () => {
+  it('without a least version are those of 1.1', () => {
+    const old = OPERATIONS.filter((o) => o.since === 1).map((o) => o.operationId);
+    expect(old.filter((id) => !FROM_THE_START.has(id))).toEqual([]);
+  });
+
+  /** What an operation answers at its least version when it is not success, and why. */
+  const REFUSED: Readonly<Record<string, RegExp>> = {
+    deleteChassis: /contains nodes/,
+    deletePortgroup: /contains ports/,
+    lookup: /has a channel of its own/,
+    heartbeat: /has a channel of its own/,
+    continueInspection: /has a channel of its own/,
+    // The verb is of 1.4.
+    setProvisionState: /The target "manage" needs API version 1\.4/,
+    getDriverVendorMethod: /No handler for method/,
+    postDriverVendorMethod: /No handler for method/,
+    putDriverVendorMethod: /No handler for method/,
+    patchDriverVendorMethod: /No handler for method/,
+    deleteDriverVendorMethod: /No handler for method/,
+    getDriverVendorQuery: /No handler for method/,
+    postDriverVendorQuery: /No handler for method/,
+    putDriverVendorQuery: /No handler for method/,
+    patchDriverVendorQuery: /No handler for method/,
+    deleteDriverVendorQuery: /No handler for method/,
+  };
+  it.each(OPERATIONS.map((o) => ({ id: o.operationId, since: o.since })))('$id came with 1.$since', async (row) => {
+    const asked = operation(row.id);
+    if (row.since > 1) {
+      const before = await ask(asked, row.since - 1);
+      const { status, message } = tooOld(asked);
+      expect(outcome(before)).toEqual({ status, fault: message });
+    }
+    const at = await ask(asked, row.since);
+    const refusal = REFUSED[row.id];
+    if (refusal) expect(at.fault).toMatch(refusal);
+    else expect([at.status < 400, at.fault]).toEqual([true, undefined]);
+  });
+});
+
+describe('query parameters', () => {
+  const VALUES: Readonly<Record<string, (things: Things) => string>> = {
+    node: (t) => t['node']!,
+    portgroup: (t) => t['portgroup']!,
+    parent_node: (t) => t['node']!,
+    fields: () => 'uuid',
+    provision_state: () => 'active',
+    fault: () => 'clean failure',
+    conductor: () => 'c1',
+    type: () => 'dynamic',
+    address: () => '52:54:00:00:00:01',
+  };
+  /** Known, but of no use here: the answer is about something else than the version. */
+  const REFUSED: Readonly<Record<string, RegExp>> = {
+    reset_interfaces: /reset_interfaces parameter can only be used when/,
+    'fields of listNodesDetail': /detail=True and fields/,
+    'shard of listNodePortgroups': /simultaneously is not supported/,
+    'shard of listPortgroupPorts': /^Operation not permitted\.$/,
+    'conductor_groups of listNodePortgroups': /cannot be combined/,
+  };
+  const cases = OPERATIONS.flatMap((o) =>
+    o.parameters
+      .filter((p) => p.in === 'query' && p.since > o.since)
+      .map((p) => ({ id: o.operationId, parameter: p.name, since: p.since })),
+  );
+  it.each(cases)('$parameter of $id came with 1.$since', async ({ id, parameter, since }) => {
+    const asked = operation(id);
+    // A driver has names of its own for its fields.
+    const isDriver = id === 'listDrivers' || id === 'getDriver';
+    const value =
+      parameter === 'fields' && isDriver
+        ? 'name'
+        : parameter === 'fields' && id === 'listBiosSettings'
+          ? 'name'
+          : parameter === 'fields' && id === 'listFirmware'
+            ? 'component'
+            : (VALUES[parameter]?.(things) ?? 'true');
+    const before = await ask(asked, since - 1, { [parameter]: value });
+    // Of `detail` instead of a path that ends so, Ironic says that it is a mistake.
+    if (parameter === 'detail' && since === 43)
+      expect(outcome(before)).toEqual({ status: 400, fault: 'Invalid query parameter ?detail=True received.' });
+    else {
+      expect(before.status).toBe(406);
+      expect(before.fault).toContain(`The parameter ${parameter} needs API version 1.${since} or newer`);
+    }
+    const at = await ask(asked, since, { [parameter]: value });
+    const refusal = REFUSED[`${parameter} of ${id}`] ?? REFUSED[parameter];
+    if (refusal) expect(at.fault).toMatch(refusal);
+    else expect([at.status, at.fault]).toEqual([200, undefined]);
+  });
+});
+
+/** Only a node that is in use can be protected. */
+const NOT_CREATED = new Set(['protected', 'protected_reason']);
+
+/** A resource whose fields came one after another. */
+interface Gated {
+  readonly get: string;
+  readonly list: string;
+  readonly create: string;
+  readonly patch: string;
+  readonly schema: string;
+  /** Fields that came later than the resource, and a value to write; undefined: only shown. */
+  readonly fields: Readonly<Record<string, readonly [since: number, value?: (things: Things) => Json]>>;
+  readonly unsortable: readonly string[];
+}
+const text = () => 'x';
+const no = () => false;
+const object = (): Json => ({ a: 1 });
+const NODE: Gated = {
+  get: 'getNode',
+  list: 'listNodes',
+  create: 'createNode',
+  patch: 'patchNode',
+  schema: 'Node',
+  unsortable:
+    'clean_step raid_config target_raid_config traits deploy_step conductor allocation_uuid network_data service_step driver_internal_info health'.split(
+      ' ',
+    ),
+  fields: {
+    driver_internal_info: [3],
+    name: [5, () => `n-${random.uuid().slice(0, 8)}`],
+    inspection_started_at: [6],
+    inspection_finished_at: [6],
+    clean_step: [7],
+    raid_config: [12],
+    target_raid_config: [12],
+    network_interface: [20, () => 'noop'],
+    resource_class: [21, text],
+    ...Object.fromEntries(
+      INTERFACE_KINDS.filter((kind) => !['network', 'storage', 'rescue', 'bios', 'firmware'].includes(kind)).map(
+        (kind) => [`${kind}_interface`, [31, () => 'fake'] as const],
+      ),
+    ),
+    storage_interface: [33, () => 'fake'],
+    traits: [37],
+    rescue_interface: [38, () => 'fake'],
+    bios_interface: [40, () => 'fake'],
+    fault: [42],
+    deploy_step: [44],
+    conductor_group: [46, () => ''],
+    automated_clean: [47, no],
+    protected: [48, no],
+    protected_reason: [48, () => null],
+    conductor: [49],
+    owner: [50, text],
+    description: [51, text],
+    allocation_uuid: [52],
+    retired: [61, no],
+    retired_reason: [61, () => null],
+    lessee: [65, text],
+    network_data: [66, () => ({ links: [], networks: [], services: [] })],
+    boot_mode: [75],
+    secure_boot: [75],
+    shard: [82, text],
+    parent_node: [83, (t) => t['child']!],
+    firmware_interface: [86, () => 'fake'],
+    service_step: [87],
+    disable_power_off: [95, no],
+    instance_name: [104, text],
+    health: [109],
+  },
+};
+const PORT: Gated = {
+  get: 'getPort',
+  list: 'listPorts',
+  create: 'createPort',
+  patch: 'patchPort',
+  schema: 'Port',
+  unsortable: ['internal_info', 'local_link_connection', 'portgroup_uuid'],
+  fields: {
+    internal_info: [18],
+    local_link_connection: [19, () => ({ port_id: 'e1', switch_id: '52:54:00:00:00:99' })],
+    pxe_enabled: [19, no],
+    portgroup_uuid: [24, (t) => t['portgroup']!],
+    physical_network: [34, text],
+    is_smartnic: [53, no],
+    name: [88, () => `p-${random.uuid().slice(0, 8)}`],
+    description: [97, text],
+    vendor: [100, text],
+    category: [101, text],
+    available_for_dynamic_portgroup: [111, no],
+  },
+};
+const PORTGROUP: Gated = {
+  get: 'getPortgroup',
+  list: 'listPortgroups',
+  create: 'createPortgroup',
+  patch: 'patchPortgroup',
+  schema: 'Portgroup',
+  unsortable: ['properties'],
+  fields: {
+    mode: [26, () => '802.3ad'],
+    properties: [26, object],
+    physical_network: [102, text],
+    category: [103, text],
+    dynamic_portgroup: [111],
+  },
+};
+const ALLOCATION: Gated = {
+  get: 'getAllocation',
+  list: 'listAllocations',
+  create: 'createAllocation',
+  patch: 'patchAllocation',
+  schema: 'Allocation',
+  unsortable: [],
+  fields: { owner: [60, text] },
+};
+const RUNBOOK: Gated = {
+  get: 'getRunbook',
+  list: 'listRunbooks',
+  create: 'createRunbook',
+  patch: 'patchRunbook',
+  schema: 'Runbook',
+  unsortable: ['traits'],
+  fields: { description: [112, text], traits: [112] },
+};
+
+describe.each([NODE, PORT, PORTGROUP, ALLOCATION, RUNBOOK])('fields of $schema', (resource) => {
+  const rows = Object.entries(resource.fields).map(([field, [since, value]]) => ({ field, since, value }));
+  const get = operation(resource.get);
+  const list = operation(resource.list);
+
+  it('are all in the table, or as old as the resource', async () => {
+    const oldest = await ask(get, get.since);
+    const schemas = (openapi as unknown as { components: { schemas: Record<string, { properties: object }> } })
+      .components.schemas;
+    const links = { Node: ['portgroups', 'states', 'volume'], Portgroup: ['ports'] }[resource.schema] ?? [];
+    const known = [...Object.keys(oldest.json), ...rows.map((row) => row.field), ...links];
+    expect(known.toSorted()).toEqual(Object.keys(schemas[resource.schema]!.properties).toSorted());
+  });
+
+  it.each(rows)('$field is shown from 1.$since on', async ({ field, since }) => {
+    expect((await ask(get, since - 1)).json).not.toHaveProperty(field);
+    expect((await ask(get, since)).json).toHaveProperty(field);
+  });
+
+  it.each(rows)('$field can be asked for from 1.$since on', async ({ field, since }) => {
+    // The parameter itself came with 1.8.
+    const least = Math.max(since, 8);
+    for (const asked of [get, list]) {
+      expect((await ask(asked, since - 1, { fields: field })).status).toBe(406);
+      const reply = await ask(asked, least, { fields: field });
+      expect([reply.status, reply.fault]).toEqual([200, undefined]);
+    }
+  });
+
+  it.each(rows.filter((row) => !resource.unsortable.includes(row.field)))(
+    '$field can be sorted by from 1.$since on',
+    async ({ field, since }) => {
+      expect((await ask(list, since - 1, { sort_key: field })).status).toBe(406);
+      const at = await ask(list, since, { sort_key: field });
+      expect([at.status, at.fault]).toEqual([200, undefined]);
+    },
+  );
+  it.each(rows.filter((row) => resource.unsortable.includes(row.field)))('$field is no sort key', async ({ field }) => {
+    expect((await ask(list, 115, { sort_key: field })).status).toBe(400);
+  });
+
+  const writable = rows.filter((row) => row.value !== undefined);
+  it.each(writable.filter(({ field }) => !NOT_CREATED.has(field)))(
+    '$field can be given to a new one from 1.$since on',
+    async ({ field, since, value }) => {
+      const create = operation(resource.create);
+      const post = (version: number) =>
+        api.request('POST', create.path, {
+          version,
+          body: { ...(bodyOf(create, things, random) as JsonObject), [field]: value!(things) },
+        });
+      const before = await post(since - 1);
+      expect(outcome(before)).toEqual({ status: 406, fault: expect.stringContaining(`The field ${field} needs`) });
+      const at = await post(since);
+      expect([at.status, at.fault]).toEqual([201, undefined]);
+    },
+  );
+
+  // An owner is not changed, once there is an allocation.
+  it.each(writable.filter(() => resource !== ALLOCATION))(
+    '$field can be patched from 1.$since on',
+    async ({ field, since, value }) => {
+      const patch = operation(resource.patch);
+      const ask = (version: number) =>
+        api.request('PATCH', pathOf(patch, things), {
+          version,
+          body: [{ op: 'add', path: `/${field}`, value: value!(things) }],
+        });
+      const before = await ask(since - 1);
+      expect(outcome(before)).toEqual({ status: 406, fault: expect.stringContaining(`The field ${field} needs`) });
+      const at = await ask(since);
+      expect([at.status, at.fault]).toEqual([200, undefined]);
+    },
+  );
+});
+
+it('the table of node fields is the one that the API reads', () => {
+  for (const { wire, since } of NODE_FIELDS) expect([wire, NODE.fields[wire]?.[0] ?? 1]).toEqual([wire, since]);
+});
+
+describe('provisioning', () => {
+  const STEPS = [{ interface: 'deploy', step: 'erase_devices', args: {} }];
+  type Events = readonly ProvisionEvent[];
+  const MANAGEABLE: Events = ['manage', 'done'];
+  const AVAILABLE: Events = [...MANAGEABLE, 'provide', 'done'];
+  const ACTIVE: Events = [...AVAILABLE, 'deploy', 'done'];
+  /** A body, the least version that takes it, and how the node comes to where it may be. */
+  const BODIES: ReadonlyArray<readonly [since: number, body: JsonObject, events?: Events, status?: number]> = [
+    [4, { target: 'manage' }],
+    [4, { target: 'provide' }],
+    [6, { target: 'inspect' }],
+    [13, { target: 'abort' }],
+    [15, { target: 'clean', clean_steps: STEPS }],
+    [17, { target: 'adopt' }],
+    [35, { target: 'rebuild', configdrive: 'aGVsbG8=' }, ACTIVE, 400],
+    [38, { target: 'rescue', rescue_password: 'x' }],
+    [38, { target: 'unrescue' }],
+    [56, { target: 'active', configdrive: { meta_data: {} } }, AVAILABLE, 400],
+    [59, { target: 'active', configdrive: { vendor_data: {} } }, AVAILABLE, 400],
+    [69, { target: 'active', deploy_steps: STEPS }, AVAILABLE],
+    [70, { target: 'clean', clean_steps: STEPS, disable_ramdisk: true }, MANAGEABLE],
+    [73, { target: 'deploy' }],
+    // Of these Ironic looks at the state first.
+    [85, { target: 'unhold' }, [...AVAILABLE, 'deploy', 'hold']],
+    [87, { target: 'service', service_steps: STEPS }, ACTIVE],
+    [92, { target: 'clean', runbook: 'CUSTOM_X' }, MANAGEABLE],
+    [108, { target: 'service', service_steps: STEPS, disable_ramdisk: true }, ACTIVE],
+  ];
+  const put = (version: number, body: JsonObject) =>
+    api.request('PUT', `/v1/nodes/${things['node']}/states/provision`, { version, body });
+  it.each(BODIES.map(([since, body, events = [], status = 406]) => ({ since, body, events, status })))(
+    '$body came with 1.$since',
+    async ({ since, body, events, status }) => {
+      await api.db.write('state', async (tx) => {
+        for (const event of events) await tx.nodes.processEvent(asNodeId(things['node']!), event, {});
+      });
+      const refusal = status === 406 ? NEEDS : /only supported/;
+      expect(outcome(await put(since - 1, body))).toEqual({ status, fault: expect.stringMatching(refusal) });
+      const at = await put(since, body);
+      expect(at.status).not.toBe(406);
+      expect(at.fault ?? '').not.toMatch(refusal);
+    },
+  );
+
+  it.each([
+    [41, 'inspect wait', 'Aborting an inspection'],
+    [110, 'wait call-back', 'Aborting a deployment'],
+  ] as const)('abort from 1.%i on where the node is in %s', async (since, state, what) => {
+    const node = asNodeId(things['node']!);
+    const steps =
+      state === 'inspect wait'
+        ? (['manage', 'done', 'inspect', 'wait'] as const)
+        : (['manage', 'done', 'provide', 'done', 'deploy', 'wait'] as const);
+    await api.db.write('state', async (tx) => {
+      for (const event of steps) await tx.nodes.processEvent(node, event, {});
+    });
+    const shown = (version: number) => api.request('GET', `/v1/nodes/${node}?fields=provision_state`, { version });
+    expect((await shown(115)).json['provision_state']).toBe(state);
+    expect(outcome(await put(since - 1, { target: 'abort' }))).toEqual({
+      status: 406,
+      fault: expect.stringContaining(`${what} needs API version 1.${since}`),
+    });
+    expect((await put(since, { target: 'abort' })).status).toBe(202);
+  });
+
+  it('a runbook is for nodes with its name as a trait, from 1.112 on with one of its traits', async () => {
+    const node = asNodeId(things['node']!);
+    const order = (version: number) => put(version, { target: 'clean', runbook: things['runbook']! });
+    const ready = async (traits: string[], ofRunbook: string[]) =>
+      api.db.write('traits', async (tx) => {
+        await tx.nodes.update(node, { traits });
+        await tx.runbooks.update(things['runbook']!, { traits: ofRunbook });
+      });
+    await api.db.write('state', async (tx) => {
+      for (const event of ['manage', 'done'] as const) await tx.nodes.processEvent(node, event, {});
+    });
+    await ready([things['trait']!], ['CUSTOM_OTHER']);
+    api.calls.splice(0);
+    expect((await order(111)).status).toBe(202);
+    expect(api.calls.map((call) => call.args)).toEqual([
+      {
+        nodeUuid: node,
+        cleanSteps: [{ interface: 'deploy', step: 'erase_devices', args: {} }],
+        disableRamdisk: false,
+      },
+    ]);
+    expect((await order(112)).fault).toMatch(/has not been approved for use on this node/);
+    await ready(['CUSTOM_OTHER'], ['CUSTOM_OTHER']);
+    expect((await order(112)).status).toBe(202);
+    expect((await order(111)).fault).toMatch(/has not been approved for use on this node/);
+    await ready(['CUSTOM_OTHER'], []);
+    expect((await order(112)).fault).toMatch(/has no traits configured/);
+  });
+});
+
+describe('behaviour', () => {
+  const node = () => `/v1/nodes/${things['node']}`;
+  const both = async (since: number, ask: (version: number) => Promise<TestReply>) => [
+    await ask(since - 1),
+    await ask(since),
+  ];
+
+  it('1.2: available, before null', async () => {
+    const made = await api.request('POST', '/v1/nodes', { version: 10, body: { driver: 'fake-hardware' } });
+    const show = (version: number) => api.request('GET', `/v1/nodes/${String(made.json['uuid'])}`, { version });
+    const states = (version: number) =>
+      api.request('GET', `/v1/nodes/${String(made.json['uuid'])}/states`, { version });
+    for (const ask of [show, states])
+      expect((await both(2, ask)).map((reply) => reply.json['provision_state'])).toEqual([null, 'available']);
+  });
+
+  it('1.5: a node is found by its name', async () => {
+    const show = (version: number) => api.request('GET', `/v1/nodes/${things['name']}`, { version });
+    expect((await both(5, show)).map((reply) => reply.status)).toEqual([404, 200]);
+  });
+
+  it('1.11: a new node is in enroll, before available', async () => {
+    const create = (version: number) =>
+      api.request('POST', '/v1/nodes', { version, body: { driver: 'fake-hardware' } });
+    expect((await both(11, create)).map((r) => r.json['provision_state'])).toEqual(['available', 'enroll']);
+  });
+
+  it('1.12: RAID among the states; 1.75: the boot mode', async () => {
+    const states = (version: number) => api.request('GET', `${node()}/states`, { version });
+    for (const [since, field] of [
+      [12, 'raid_config'],
+      [12, 'target_raid_config'],
+      [75, 'boot_mode'],
+      [75, 'secure_boot'],
+    ] as const)
+      expect((await both(since, states)).map((reply) => field in reply.json)).toEqual([false, true]);
+  });
+
+  it('links below a node: states and properties of drivers 1.14, portgroups 1.24, volume 1.32', async () => {
+    for (const [since, link] of [
+      [24, 'portgroups'],
+      [32, 'volume'],
+    ] as const)
+      expect(
+        (await both(since, (version) => api.request('GET', node(), { version }))).map((r) => link in r.json),
+      ).toEqual([false, true]);
+    const driver = (version: number) => api.request('GET', '/v1/drivers/fake-hardware', { version });
+    expect((await both(14, driver)).map((r) => 'properties' in r.json)).toEqual([false, true]);
+    expect((await both(30, driver)).map((r) => 'default_deploy_interface' in r.json)).toEqual([false, true]);
+    for (const [since, kind] of [
+      [33, 'storage'],
+      [38, 'rescue'],
+      [40, 'bios'],
+      [86, 'firmware'],
+    ] as const)
+      expect((await both(since, driver)).map((r) => `default_${kind}_interface` in r.json)).toEqual([false, true]);
+  });
+
+  it('1.25: a node is taken out of its chassis', async () => {
+    const take = (version: number) =>
+      api.request('PATCH', node(), { version, body: [{ op: 'remove', path: '/chassis_uuid' }] });
+    expect((await both(25, take)).map((reply) => reply.status)).toEqual([406, 200]);
+  });
+
+  it.each([{ target: 'soft power off' }, { target: 'soft rebooting' }, { target: 'power on', timeout: 30 }])(
+    '1.27: power with %j',
+    async (body) => {
+      const put = (version: number) => api.request('PUT', `${node()}/states/power`, { version, body });
+      expect((await both(27, put)).map((reply) => reply.status)).toEqual([406, 202]);
+    },
+  );
+
+  it('1.39: inspect wait, before inspecting', async () => {
+    await api.db.write('state', async (tx) => {
+      for (const event of ['manage', 'done', 'inspect', 'wait'] as const)
+        await tx.nodes.processEvent(asNodeId(things['node']!), event, {});
+    });
+    const show = (version: number) => api.request('GET', node(), { version });
+    expect((await both(39, show)).map((reply) => reply.json['provision_state'])).toEqual([
+      'inspecting',
+      'inspect wait',
+    ]);
+  });
+
+  it('1.58: an allocation names its node', async () => {
+    const create = (version: number) =>
+      api.request('POST', '/v1/allocations', { version, body: { node: things['child']! } });
+    expect((await both(58, create)).map((reply) => reply.status)).toEqual([400, 201]);
+  });
+
+  it('1.64: network_type in local_link_connection', async () => {
+    const value = { network_type: 'unmanaged' };
+    const patch = (version: number) =>
+      api.request('PATCH', `/v1/ports/${things['port']}`, {
+        version,
+        body: [{ op: 'add', path: '/local_link_connection', value }],
+      });
+    expect((await both(64, patch)).map((reply) => reply.status)).toEqual([406, 200]);
+  });
+
+  it('1.67: a VIF asks for a port or for a port group, not for both', async () => {
+    const body = { id: 'v', port_uuid: things['port'], portgroup_uuid: things['portgroup'] };
+    const attach = (version: number) => api.request('POST', `${node()}/vifs`, { version, body });
+    expect((await both(67, attach)).map((reply) => reply.status)).toEqual([204, 400]);
+  });
+
+  it('1.74: what a BIOS setting may be', async () => {
+    const show = (version: number) => api.request('GET', `${node()}/bios/Boot`, { version });
+    expect((await both(74, show)).map((r) => 'attribute_type' in (r.json['Boot'] as JsonObject))).toEqual([
+      false,
+      true,
+    ]);
+  });
+
+  it('1.91: an end of .json means something', async () => {
+    const show = (version: number) => api.request('GET', `${node()}.json`, { version });
+    expect((await both(91, show)).map((reply) => reply.status)).toEqual([200, 404]);
+    const list = (version: number) => api.request('GET', '/v1/chassis.json', { version });
+    expect((await both(91, list)).map((reply) => reply.status)).toEqual([200, 404]);
+    const post = (version: number) =>
+      api.request('POST', '/v1/nodes.json', { version, body: { driver: 'fake-hardware' } });
+    expect((await both(91, post)).map((reply) => reply.status)).toEqual([201, 404]);
+    // A name that ends so is found as it is, also by a patch, whose body is read once.
+    const name = `${things['name']}.json`;
+    await api.request('PATCH', node(), { body: [{ op: 'replace', path: '/name', value: name }] });
+    const patch = (version: number) =>
+      api.request('PATCH', `/v1/nodes/${name}`, { version, body: [{ op: 'add', path: '/extra/a', value: version }] });
+    expect((await both(91, patch)).map((reply) => reply.status)).toEqual([200, 200]);
+  });
+
+  it('1.94: a port names its node by node_ident', async () => {
+    const create = (version: number) =>
+      api.request('POST', '/v1/ports', { version, body: { node_ident: things['name']!, address: macFrom(random) } });
+    expect((await both(94, create)).map((reply) => reply.status)).toEqual([406, 201]);
+  });
+
+  it('1.98: escapes in the path of a patch', async () => {
+    const patch = (version: number) =>
+      api.request('PATCH', node(), { version, body: [{ op: 'add', path: '/extra/a~1b', value: 1 }] });
+    expect((await both(98, patch)).map((reply) => reply.status)).toEqual([400, 200]);
+  });
+
+  it('1.107: the request id in the header of OpenStack', async () => {
+    const show = (version: number) => api.request('GET', node(), { version });
+    expect((await both(107, show)).map((r) => r.headers.has('x-openstack-request-id'))).toEqual([false, true]);
+  });
+
+  it('1.112: the name of a runbook need not be a trait', async () => {
+    const create = (version: number) =>
+      api.request('POST', '/v1/runbooks', {
+        version,
+        body: { name: `plain-${version}`, steps: [{ interface: 'deploy', step: 'x', order: 1 }] },
+      });
+    expect((await both(112, create)).map((reply) => reply.status)).toEqual([400, 201]);
+  });
+
+  it('1.113 and 1.115: project and outcome in the history; 1.114: the identity of firmware', async () => {
+    const entry = (version: number) => api.request('GET', `${node()}/history/${things['entry']}`, { version });
+    expect((await both(113, entry)).map((reply) => 'project' in reply.json)).toEqual([false, true]);
+    for (const field of ['state', 'target_provision_state', 'duration_seconds'])
+      expect((await both(115, entry)).map((reply) => field in reply.json)).toEqual([false, true]);
+    const firmware = (version: number) => api.request('GET', `${node()}/firmware?fields=vendor`, { version });
+    expect((await both(114, firmware)).map((reply) => reply.status)).toEqual([406, 200]);
+  });
+
+  it('the resources that GET /v1 links came one after another', async () => {
+    const root = (version: number) => api.request('GET', '/v1', { version });
+    for (const [since, name] of [
+      [23, 'portgroups'],
+      [32, 'volume'],
+      [49, 'conductors'],
+      [52, 'allocations'],
+      [54, 'events'],
+      [55, 'deploy_templates'],
+      [82, 'shards'],
+      [92, 'runbooks'],
+      [96, 'inspection_rules'],
+    ] as const)
+      expect((await both(since, root)).map((reply) => name in reply.json)).toEqual([false, true]);
+  });
+});

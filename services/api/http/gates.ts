@@ -1,0 +1,78 @@
+/**
+ * How Ironic refuses an operation below the microversion that brought it. Most paths are not there at all then; some of its
+ * controllers answer in words of their own, which scripts may look for.
+ */
+import type { OperationSpec } from '@bessemer/api-spec';
+import { ServiceError } from '@bessemer/core';
+
+/** An error of the part of Ironic that finds the controller: its body has another form (`envelope.ts`). */
+export const routeError = (
+  code: 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'NOT_ACCEPTABLE' | 'INVALID_PARAMETER',
+  message: string,
+): ServiceError => new ServiceError(code, message, { context: { isRoute: true } });
+
+/** What may stand in the place of a node in a path: a UUID, or a name of RFC 3986 unreserved characters. */
+const NODE_IDENT = /^[A-Za-z0-9._~-]{1,255}$/;
+
+/** Ironic finds no controller for what is no name. @throws ServiceError INVALID_PARAMETER. */
+export function checkNodeIdent(ident: string | undefined): void {
+  if (ident !== undefined && !NODE_IDENT.test(ident))
+    throw routeError('INVALID_PARAMETER', `Expected UUID or name for node: ${ident.slice(0, 255)}`);
+}
+
+const METHOD = new Set(
+  `addTrait setTraits createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate
+  patchDeployTemplate`.split(/\s+/),
+);
+const PLAIN = new Set(
+  `createPortgroup listPortgroups getConductor heartbeat listConductors lookup getNodeVolume getVolume injectNmi postEvents removeTrait
+  removeTraits`.split(/\s+/),
+);
+const NOT_ACCEPTABLE = new Set(['getRaidProperties', 'getTraits', 'setRaidConfig']);
+const ENDPOINT = new Set(['setBootMode', 'setSecureBoot']);
+
+/** The error of a request whose microversion is too old for the operation: Ironic's words, then which version is needed. */
+export function tooOld({ operationId, since }: OperationSpec): ServiceError {
+  const need = `${operationId} needs API version 1.${since} or newer.`;
+  if (METHOD.has(operationId)) return routeError('METHOD_NOT_ALLOWED', need);
+  if (PLAIN.has(operationId)) return new ServiceError('NOT_FOUND', `Resource could not be found. ${need}`);
+  if (NOT_ACCEPTABLE.has(operationId)) return new ServiceError('NOT_ACCEPTABLE', `Request not acceptable. ${need}`);
+  if (ENDPOINT.has(operationId))
+    return new ServiceError('NOT_FOUND', `This endpoint is supported starting with the API version 1.${since}`);
+  return routeError('NOT_FOUND', need);
+}
+
+/** What Ironic calls the parameter that ends the path of an item. */
+const ITEM_PARAMETERS: Readonly<Record<string, string>> = {
+  allocation: 'allocation_ident',
+  chassis: 'chassis_uuid',
+  connector: 'connector_uuid',
+  node: 'node_ident',
+  port: 'port_uuid',
+  portgroup: 'portgroup_ident',
+  rule: 'inspection_rule_uuid',
+  runbook: 'runbook_ident',
+  target: 'target_uuid',
+  template: 'template_ident',
+};
+
+/**
+ * The error of a method that a path does not take, with the value of Allow when it is 405. Ironic has one controller for a
+ * collection and its items: it allows the methods of both, and misses the name of the item where one acts on items alone.
+ */
+export function wrongMethod(
+  method: string,
+  { operations, beside }: { readonly operations: readonly OperationSpec[]; readonly beside: readonly OperationSpec[] },
+  minor: number,
+): { readonly error: ServiceError; readonly allowed?: string } {
+  // Controllers that look at the version by themselves are reached at any.
+  const isLate = operations.some(({ operationId }) => PLAIN.has(operationId));
+  if (!isLate && operations.every(({ since }) => minor < since))
+    return { error: tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!) };
+  const ofItem = beside.find((operation) => operation.method === method);
+  const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
+  if (missing !== undefined && (isLate || minor >= ofItem!.since))
+    return { error: new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`) };
+  const allowed = [...new Set([...operations, ...beside].map((operation) => operation.method))].toSorted().join(', ');
+  return { error: routeError('METHOD_NOT_ALLOWED', `${method} is not possible here; allowed: ${allowed}.`), allowed };
+}
