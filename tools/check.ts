@@ -14,6 +14,7 @@ const STEPS: ReadonlyArray<readonly [what: string, command: string, ...args: str
   ['generated state diagram', process.execPath, 'tools/gen-states.ts', '--check'],
   ['generated configuration sample', process.execPath, 'tools/gen-config.ts', '--check'],
   ['generated table of policies', process.execPath, 'tools/gen-access.ts', '--check'],
+  ['generated list of differences', process.execPath, 'tools/gen-differences.ts', '--check'],
   ['generated API types', process.execPath, 'tools/gen-api.ts', '--check'],
   ['format', bin('biome'), 'format', '--colors=off', '.'],
   ['lint', bin('oxlint'), '.'],

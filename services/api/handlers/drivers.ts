@@ -18,7 +18,10 @@ function driverFields(request: ApiRequest, isList: boolean): readonly string[] |
   const unknown =
     fields?.filter((name) => name !== '' && !isDriverField(name, isList ? undefined : request.minor)) ?? [];
   if (unknown.length > 0)
-    throw new ServiceError('INVALID_PARAMETER', `Field(s) "${unknown.join(', ').slice(0, 200)}" are not valid`);
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `Field(s) "${unknown.map((f) => f.slice(0, 60)).join(', ')}" are not valid`,
+    );
   return fields;
 }
 
