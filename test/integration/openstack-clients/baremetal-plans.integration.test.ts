@@ -82,7 +82,7 @@ it('allocations find nodes and give them back', async () => {
   // A node that is deployed already gets its allocation after the fact.
   await baremetal.run([
     row('allocation delete a2'),
-    row('allocation create --node spare --name back', refused(500, 'Cannot backfill an allocation')),
+    row('allocation create --node spare --name back', refused(400, 'Cannot backfill an allocation')),
     row('allocation delete back'),
     row('node deploy --wait 60 spare'),
     row('allocation create --node spare --name back', { state: 'active' }),
