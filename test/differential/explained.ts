@@ -110,6 +110,11 @@ export const EXPLAINED: readonly Explanation[] = [
     fits: (d) => d.at === 'status' && statusOf(d.ironic) === 500 && statusOf(d.ours) < 500 && d.method !== 'REST',
   },
   {
+    id: 'backfilled-candidates',
+    why: 'An allocation that was made for a node that is deployed already names that node; candidates that were given beside it, of which only this node is allowed, are not kept.',
+    fits: (d) => d.at === '/candidate_nodes' && d.ours === '[]' && /^\/v1\/allocations\/[^/]+$/.test(d.path),
+  },
+  {
     id: 'own-name',
     why: "The root says whose service it is, and does not link to Ironic's documentation.",
     fits: (d) =>
