@@ -2,8 +2,7 @@
 import { OPERATIONS } from '@bessemer/api-spec';
 import { type Example, readExamples } from '@bessemer/api-spec/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runProgram } from './program.ts';
-import { memoryIo, type RecordingServer, recordingServer } from './testing.ts';
+import { type RecordingServer, recordingServer, runOn } from './testing.ts';
 
 const EXAMPLES = readExamples().flatMap((file) => file.filled);
 const WITH_COMMAND = EXAMPLES.filter((example) => example.cli !== undefined);
@@ -36,13 +35,10 @@ describe('the command lines of the examples', () => {
   it.each(WITH_COMMAND.map((example) => [example.cli!, example] as const))('%s', async (line, example) => {
     asked = example;
     server.seen.length = 0;
-    const { io, written } = memoryIo();
     const [program, ...words] = wordsOf(line);
     expect(program).toBe('baremetal');
-    const argv = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint, ...words];
-    const clock = { now: () => 0, sleep: async () => {} };
-    const code = await runProgram({ argv, env: {}, io, clock, newKey: () => 'k', version: '9' });
-    expect(code, written.err).toBe(0);
+    const { code, err } = await runOn(server, words);
+    expect(code, err).toBe(0);
     const own = server.seen.filter(
       ([method, path]) => method === methodOf(example) && pathOf(path) === pathOf(example.path),
     );

@@ -5,8 +5,7 @@ import { CliError } from './errors.ts';
 import { inParallel } from './in-parallel.ts';
 import { joined, namesOf, runOverNodes, turnsOf } from './over-nodes.ts';
 import { parseCommand } from './parser.ts';
-import { runProgram } from './program.ts';
-import { memoryIo, recordingServer } from './testing.ts';
+import { memoryIo, recordingServer, runOn } from './testing.ts';
 
 async function turns(...argv: string[]) {
   const { command, length } = (await findCommand(argv))!;
@@ -152,20 +151,7 @@ describe('a command over several nodes', () => {
         : { status: 200, body: { uuid: `u-${name}`, provision_state: 'active' } };
     });
     try {
-      const run = async (...argv: string[]) => {
-        const { io, written } = memoryIo();
-        const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
-        const clock = { now: () => 0, sleep: async () => {} };
-        const code = await runProgram({
-          argv: [...connection, ...argv],
-          env: {},
-          io,
-          clock,
-          newKey: () => 'k',
-          version: '9',
-        });
-        return { code, ...written };
-      };
+      const run = (...argv: string[]) => runOn(server, argv);
       expect(await run('node', 'show', 'n[1-2]', '-c', 'provision_state', '-f', 'value')).toEqual({
         code: 0,
         out: 'n1 active\nn2 active\n',

@@ -5,8 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runProgram } from './program.ts';
-import { memoryIo, type RecordingServer, recordingServer } from './testing.ts';
+import { type RecordingServer, recordingServer, runOn } from './testing.ts';
 
 type Recorded = [method: string, path: string, body: unknown, status: number, answer: string];
 interface Case {
@@ -51,18 +50,7 @@ afterAll(() => server.close());
 async function run({ argv, requests, files }: Case) {
   server.seen.length = 0;
   answers = requests;
-  const { io, written } = memoryIo(files);
-  const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
-  const clock = { now: () => 0, sleep: async () => {} };
-  const code = await runProgram({
-    argv: [...connection, ...argv],
-    env: {},
-    io,
-    clock,
-    newKey: () => 'k',
-    version: '9',
-  });
-  return { code, ...written };
+  return runOn(server, argv, files);
 }
 
 describe("requests and output, beside those of Ironic's client", () => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Io } from './command.ts';
+import { runProgram } from './program.ts';
 
 /** Input and output in memory; folders by their files. */
 export function memoryIo(files: Record<string, string> = {}) {
@@ -70,6 +71,20 @@ export async function recordingServer(
       await once(server, 'close');
     },
   };
+}
+
+/** Runs a command line against the server; no time passes. */
+export async function runOn(server: RecordingServer, argv: readonly string[], files?: Record<string, string>) {
+  const { io, written } = memoryIo(files);
+  const code = await runProgram({
+    argv: ['--os-auth-type', 'none', '--os-endpoint', server.endpoint, ...argv],
+    env: {},
+    io,
+    clock: { now: () => 0, sleep: async () => {} },
+    newKey: () => 'k',
+    version: '9',
+  });
+  return { code, ...written };
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,6 +1,6 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
 // Starts the program under the Node 24 that the project brings along, whichever Node ran this file.
-// Half of V8's default for new objects: the service takes some 70 MB less under load, and no more processor time.
+// Less room for new objects than V8 takes by default: three fifths of the memory under load, for a tenth more time on the largest lists.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,7 +1,6 @@
 /** Names of nodes where the service takes UUIDs. */
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { runProgram } from '../program.ts';
-import { memoryIo, type RecordingServer, recordingServer } from '../testing.ts';
+import { type RecordingServer, recordingServer, runOn } from '../testing.ts';
 
 const NODE = '11111111-1111-4111-8111-111111111111';
 const PORT = '22222222-2222-4222-8222-222222222222';
@@ -19,18 +18,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(() => void (server.seen.length = 0));
 
-async function run(...argv: string[]) {
-  const { io, written } = memoryIo({});
-  const code = await runProgram({
-    argv: ['--os-auth-type', 'none', '--os-endpoint', server.endpoint, ...argv],
-    env: {},
-    io,
-    clock: { now: () => 0, sleep: async () => {} },
-    newKey: () => 'k',
-    version: '9',
-  });
-  return { code, ...written };
-}
+const run = (...argv: string[]) => runOn(server, argv);
 
 it('are looked up once, for what is created and for what is changed', async () => {
   expect((await run('port', 'create', '52:54:00:00:00:01', '--node', 'n1')).code).toBe(0);

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { runProgram } from '../program.ts';
-import { memoryIo, type RecordingServer, recordingServer } from '../testing.ts';
+import { type RecordingServer, recordingServer, runOn } from '../testing.ts';
 
 let server: RecordingServer;
 beforeAll(async () => {
@@ -33,20 +32,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 beforeEach(() => void (server.seen.length = 0));
 
-const run = async (...argv: string[]) => {
-  const { io, written } = memoryIo();
-  const connection = ['--os-auth-type', 'none', '--os-endpoint', server.endpoint];
-  const clock = { now: () => 0, sleep: async () => {} };
-  const code = await runProgram({
-    argv: [...connection, ...argv],
-    env: {},
-    io,
-    clock,
-    newKey: () => 'k',
-    version: '9',
-  });
-  return { code, ...written };
-};
+const run = (...argv: string[]) => runOn(server, argv);
 
 describe('webhooks and tokens', () => {
   it('are made, changed and shown', async () => {
