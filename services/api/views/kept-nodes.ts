@@ -5,6 +5,7 @@
  */
 import type { NodeFilter, NodeRepository, NodeValues, Page } from '@bessemer/db';
 import type { Conductors } from '../conductors.ts';
+import { takeBuffer } from '../http/buffers.ts';
 import { digestOf } from '../http/entity-tags.ts';
 import { fullFields } from './node-fields.ts';
 import { createNodeWriter, type NodeWriter } from './node-rows.ts';
@@ -98,7 +99,7 @@ const COMMA = 0x2c;
 /** UTF-8 of `head`, the items with commas between them, and `tail`. */
 function joined(head: string, items: readonly Uint8Array[], tail: string): Uint8Array {
   const length = items.reduce((sum, item) => sum + item.length + 1, Buffer.byteLength(head) + Buffer.byteLength(tail));
-  const all = Buffer.allocUnsafe(length);
+  const all = takeBuffer(length);
   let at = all.write(head);
   for (const [i, item] of items.entries()) {
     if (i > 0) all[at++] = COMMA;

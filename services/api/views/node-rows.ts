@@ -6,6 +6,7 @@ import { formatTime, isJsonObject, type Json, type JsonObject, type ProvisionSta
 import type { NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf } from '../conductors.ts';
+import { giveBack, takeBuffer } from '../http/buffers.ts';
 import { maskInstanceInfo, maskSecrets, stateName } from './node.ts';
 import { NODE_FIELD, NODE_SUBRESOURCES, type NodeField } from './node-fields.ts';
 
@@ -307,12 +308,13 @@ interface Bytes {
 
 /** UTF-8 in a buffer that grows. */
 function createBytes(): Bytes {
-  let buffer = Buffer.allocUnsafe(16 * 1024);
+  let buffer = takeBuffer(16 * 1024);
   let size = 0;
   const reserve = (most: number) => {
     if (size + most <= buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, size + most));
+    const larger = takeBuffer(Math.max(buffer.length * 2, size + most));
     buffer.copy(larger, 0, 0, size);
+    giveBack(buffer);
     buffer = larger;
   };
   return {
