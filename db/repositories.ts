@@ -145,7 +145,7 @@ export interface NodeRepository {
   count(filter: NodeFilter): Promise<number>;
   /** How many nodes each shard has, the greatest first; null stands for no shard. */
   countByShard(): Promise<Array<{ name: string | null; count: number }>>;
-  /** Writes the patch. With `fence`: only if the node's lease has it. @throws STALE_FENCE, NODE_NOT_FOUND, NODE_ALREADY_EXISTS. */
+  /** Writes the patch; `updatedAt` grows. With `fence`: only if the node's lease has it. @throws STALE_FENCE, NODE_NOT_FOUND, NODE_ALREADY_EXISTS. */
   update(uuid: NodeId, patch: NodePatch, fence?: number): Promise<Node>;
   /** Removes the node with its ports, runs and events stay. @throws NODE_NOT_FOUND. */
   remove(uuid: NodeId): Promise<void>;

@@ -42,7 +42,7 @@ export function createProvisioning(
             provision_state: param('to'),
             target_provision_state: param('target'),
             provision_updated_at: b.now(),
-            updated_at: b.now(),
+            updated_at: b.later('updated_at'),
             ...(keepsError ? {} : { last_error: param('error') }),
           }),
       );

@@ -6,11 +6,12 @@ import { likePattern } from '../statements/paging.ts';
 import { param } from '../statements/statement.ts';
 import type { Builder, Params, Value } from '../statements/statement.ts';
 
-/** Wire name to column with its table's alias: `n` nodes, `p` node_power, `l` node_leases. */
+/** Wire name, or `id`, to column with its table's alias: `n` nodes, `p` node_power, `l` node_leases. */
 export const SELECTABLE: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(NODE_COLUMNS).map(([name, column]) => [name, `${column.table}.${name}`])),
   ...Object.fromEntries(Object.keys(INTERFACE_COLUMNS).map((name) => [name, `n.${name}`])),
   reservation: 'l.conductor',
+  id: 'n.id',
 };
 const JSON_KINDS = new Set(['json', 'list', 'sealed']);
 /** Wire names that a list may be sorted by. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NodeFilter, NodePatch, Page } from '../repositories.ts';
+import type { NodeFilter, NodePatch, Page, Repositories } from '../repositories.ts';
 import { addNode, codeOf, newChassisId, newNodeId, newSession, newUuid } from './fixtures.ts';
 import type { DbUnderTest, MakeDb } from './fixtures.ts';
 
@@ -80,6 +80,22 @@ export function describeNodes(make: MakeDb): void {
       );
       expect(cleared).toMatchObject({ name: null, interfaces: { boot: 'ipxe' }, secureBoot: null, powerState: null });
       expect(cleared.updatedAt).not.toBeNull();
+    });
+
+    it('have a time of change that grows with every change of the row, so that it tells two states apart', async () => {
+      const { db } = t;
+      const uuid = await addNode(db);
+      const times: number[] = [];
+      const changed = async (work: (tx: Repositories) => Promise<unknown>) => {
+        await db.write('test', work);
+        times.push((await db.read.nodes.get(uuid))!.updatedAt!);
+      };
+      for (let i = 0; i < 3; i++) {
+        await changed((tx) => tx.nodes.update(uuid, { extra: { i } }));
+        await changed((tx) => tx.nodes.processEvent(uuid, 'manage', {}));
+        await changed((tx) => tx.nodes.processEvent(uuid, 'fail', { error: 'no answer' }));
+      }
+      expect(times).toEqual([...new Set(times)].toSorted((a, b) => a - b));
     });
 
     it('have defaults for what is not given', async () => {

@@ -19,6 +19,7 @@ import { checkBody, checkQuery, matchOperation, responseProblem } from './http/o
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
 import { createPerformer } from './perform.ts';
 import type { ApiServices, Reply } from './request.ts';
+import { createKeptNodes } from './views/kept-nodes.ts';
 
 export interface ApiOptions extends ApiServices {
   readonly authenticator: Authenticator;
@@ -78,7 +79,7 @@ const LOOK_MS = 30_000;
 
 /** Builds the API. It starts nothing by itself. */
 export function createApi(given: ApiOptions): Api {
-  const options: ApiOptions = { ...given, db: snapshotDb(given.db) };
+  const options: ApiOptions = { ...given, db: snapshotDb(given.db), keptNodes: createKeptNodes(given.db.read.nodes) };
   const { log, random, clock } = options;
   const metrics = new Registry();
   const seconds = new Histogram({

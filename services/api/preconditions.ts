@@ -6,7 +6,7 @@ import { OPERATIONS, type OperationSpec } from '@bessemer/api-spec';
 import { isServiceError, ServiceError } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { OperationId } from './handlers/index.ts';
-import { type EntityTag, entityTag, parseEntityTags } from './http/entity-tags.ts';
+import { digestOf, type EntityTag, entityTag, parseEntityTags } from './http/entity-tags.ts';
 import type { ApiRequest, ApiServices, Handler, Precondition, Reply } from './request.ts';
 
 export type Handlers = Readonly<Record<OperationId, Handler>>;
@@ -39,7 +39,8 @@ function isTagged({ operation }: ApiRequest, reply: Reply): boolean {
 export function tagged(request: ApiRequest, reply: Reply): Reply {
   if (!isTagged(request, reply)) return reply;
   const text = textOf(reply)!;
-  const tag = entityTag(text, request.minor, request.query.size > 0 && request.operation.method === 'GET');
+  const isPartial = request.query.size > 0 && request.operation.method === 'GET';
+  const tag = entityTag(reply.digest ?? digestOf(text), request.minor, isPartial);
   const known = request.operation.method === 'GET' ? request.header('if-none-match') : undefined;
   const tags = known === undefined ? undefined : parseEntityTags(known);
   if (tags === '*' || tags?.some((t) => t.text === tag)) return { status: 304, headers: { ETag: tag } };
@@ -95,7 +96,7 @@ export function preconditionOf(
       { ...request, operation, minor, query: new URLSearchParams(), body: undefined, header: () => undefined },
       readingServices(services, repositories),
     );
-    return entityTag(textOf(reply) ?? '', minor, false);
+    return entityTag(digestOf(textOf(reply) ?? ''), minor, false);
   }
   async function matches(tag: EntityTag, operation: OperationSpec, repositories: Repositories): Promise<boolean> {
     if (tag.isWeak || tag.isPartial || tag.minor === undefined || tag.minor < operation.since) return false;

@@ -5,6 +5,7 @@ import type { Db, Repositories } from '@bessemer/db';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import type { RpcClient } from '@bessemer/rpc';
 import type { Asked } from './access/gate.ts';
+import type { KeptNodes } from './views/kept-nodes.ts';
 
 export interface ApiServices {
   readonly db: Db;
@@ -13,6 +14,8 @@ export interface ApiServices {
   readonly random: Random;
   readonly log: Log;
   readonly config: Config['api'];
+  /** Only for whom `db.read.nodes` is its source. */
+  readonly keptNodes?: KeptNodes;
 }
 
 export interface ApiRequest {
@@ -44,6 +47,8 @@ export interface Precondition {
 export interface Reply {
   readonly status: number;
   readonly body?: JsonObject | string;
+  /** `digestOf` a body of text, where it is known. */
+  readonly digest?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON as UTF-8, instead of a body: for long lists, whose text would have to be encoded once more. */
   readonly bytes?: Uint8Array;

@@ -29,6 +29,8 @@ export interface Side {
   start(): Promise<RunningSide>;
   /** Copies the node of that name until there are `count` nodes; undefined where creating them is fast enough. */
   readonly fill?: (name: string, count: number) => Promise<void>;
+  /** Whether nodes that have not changed are shown faster. */
+  readonly keepsViews: boolean;
   remove(): void;
 }
 
@@ -77,6 +79,7 @@ export async function ironicSide(say: (line: string) => void): Promise<Side> {
   let database = '';
   return {
     name: 'Ironic',
+    keepsViews: false,
     version: installation.version,
     async start() {
       const ironic = await installation.start();
@@ -111,6 +114,7 @@ export async function bessemerSide(say: (line: string) => void): Promise<Side> {
   const logFile = join(folder, 'log');
   return {
     name: 'Bessemer',
+    keepsViews: true,
     version: JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version,
     async start() {
       const port = await freePort();

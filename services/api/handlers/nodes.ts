@@ -34,22 +34,20 @@ import {
   okText,
   type Reply,
 } from '../request.ts';
+import type { KeptNodes } from '../views/kept-nodes.ts';
 import { nextText } from '../views/links.ts';
 import { maskInstanceInfo, maskSecrets, nodeView, type NodeViewContext } from '../views/node.ts';
-import { NODE_FIELD, NODE_FIELDS, NODE_NO_SORT_KEYS, NODE_SORT_KEYS, nodeFieldTable } from '../views/node-fields.ts';
-import { createNodeWriter, type NodeWriter } from '../views/node-rows.ts';
+import {
+  fullFields,
+  NODE_FIELD,
+  NODE_FIELDS,
+  NODE_NO_SORT_KEYS,
+  NODE_SORT_KEYS,
+  nodeFieldTable,
+} from '../views/node-fields.ts';
+import { createNodeWriter } from '../views/node-rows.ts';
 import { checkInterfaces, checkNewNetworkData, checkNodeName, nodePatchFrom } from './node-input.ts';
 import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
-
-/** There are few microversions. */
-function memoised<T>(make: (minor: number) => T): (minor: number) => T {
-  const made = new Map<number, T>();
-  return (minor) => {
-    let found = made.get(minor);
-    if (found === undefined) made.set(minor, (found = make(minor)));
-    return found;
-  };
-}
 
 export const nodeNotFound = (ident: string) => new ServiceError('NODE_NOT_FOUND', `Node ${ident} could not be found.`);
 
@@ -90,8 +88,6 @@ function viewContext(request: ApiRequest, conductors: Conductors): NodeViewConte
     defaultInterface: (node, kind) => driverOf(conductors, node.driver)?.defaults[kind as 'power'] ?? null,
   };
 }
-
-const fullFields = memoised((minor) => NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire));
 
 async function showFull(request: ApiRequest, services: ApiServices, node: Node): Promise<JsonObject> {
   return nodeView(node, fullFields(request.minor), true, viewContext(request, await readConductors(services)));
@@ -153,6 +149,12 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
   return Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined));
 }
 
+/** The kept views, for whom they hold: a project and a transaction see something else. */
+const keptFor = ({ keptNodes, db }: ApiServices): KeptNodes | undefined =>
+  keptNodes?.source === db.read.nodes ? keptNodes : undefined;
+
+const HEAD = '{"nodes":[';
+
 async function listReply(request: ApiRequest, services: ApiServices, isDetail: boolean, path: string): Promise<Reply> {
   const { query, minor } = request;
   const { fields, isExplicit } = fieldsOf(query, isDetail, nodeFieldTable, minor);
@@ -161,19 +163,25 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
   const wantedConductor = textParameter(query, 'conductor');
+  const conductors = await readConductors(services);
+  const filter = await filterOf(request, services);
+  const tail = (uuids: readonly string[]) => {
+    // A look-up by instance is no page: Ironic answers it without `next`.
+    const marker = query.has('instance_uuid') ? undefined : uuids.at(-1);
+    return `]${nextText(uuids.length, { base: request.base, path, limit: page.limit, query, marker })}}`;
+  };
+  const kept = isFull && wantedConductor === undefined ? keptFor(services) : undefined;
+  if (kept) return okBytes(await kept.list({ minor, base: request.base, conductors }, filter, page, HEAD, tail));
   const writer = createNodeWriter(fields, {
     isFull,
     minor,
     base: request.base,
-    conductors: await readConductors(services),
+    conductors,
     isHostAsked: wantedConductor !== undefined,
   });
-  const found = await services.db.read.nodes.listValues(writer.columns, await filterOf(request, services), page);
+  const found = await services.db.read.nodes.listValues(writer.columns, filter, page);
   const rows = wantedConductor === undefined ? found : found.filter((row) => writer.hostOf(row) === wantedConductor);
-  // A look-up by instance is no page: Ironic answers it without `next`.
-  const last = query.has('instance_uuid') ? undefined : rows.at(-1);
-  const options = { base: request.base, path, limit: page.limit, query, marker: last && writer.uuidOf(last) };
-  return okBytes(writer.writeAll(rows, '{"nodes":[', `]${nextText(rows.length, options)}}`));
+  return okBytes(writer.writeAll(rows, HEAD, tail(rows.map(writer.uuidOf))));
 }
 
 export const listNodes: Handler = (request, services) => listReply(request, services, false, 'nodes');
@@ -183,31 +191,20 @@ export const listChassisNodes: Handler = (request, services) =>
 export const listChassisNodesDetail: Handler = (request, services) =>
   listReply(request, services, true, `chassis/${request.params['chassis']}/nodes/detail`);
 
-const KEPT_WRITERS = 100;
-/** Writers of full views, as long as the conductors are the same. */
-const fullWriters = new WeakMap<Conductors, Map<string, NodeWriter>>();
-
-function fullWriter(minor: number, base: string, conductors: Conductors): NodeWriter {
-  let writers = fullWriters.get(conductors);
-  if (!writers) fullWriters.set(conductors, (writers = new Map()));
-  const key = `${minor} ${base}`;
-  let found = writers.get(key);
-  if (!found) {
-    if (writers.size >= KEPT_WRITERS) writers.clear();
-    writers.set(key, (found = createNodeWriter(fullFields(minor), { isFull: true, minor, base, conductors })));
-  }
-  return found;
-}
-
 export const getNode: Handler = async (request, services) => {
-  const isFull = !request.query.has('fields');
+  const ident = request.params['node']!;
   const { minor, base } = request;
-  const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
   const conductors = await readConductors(services);
-  const writer = isFull
-    ? fullWriter(minor, base, conductors)
-    : createNodeWriter(fields, { isFull, minor, base, conductors });
-  return okText(writer.write(await findNodeValues(request, request.params['node']!, services, writer.columns)));
+  const isFull = !request.query.has('fields');
+  const kept = isFull ? keptFor(services) : undefined;
+  if (kept) {
+    const found = isUuid(ident) || minor >= 5 ? await kept.find({ minor, base, conductors }, ident) : undefined;
+    if (!found) throw nodeNotFound(ident);
+    return { ...okText(found.text), digest: found.digest };
+  }
+  const fields = isFull ? fullFields(minor) : fieldsOf(request.query, false, nodeFieldTable, minor).fields;
+  const writer = createNodeWriter(fields, { isFull, minor, base, conductors });
+  return okText(writer.write(await findNodeValues(request, ident, services, writer.columns)));
 };
 
 export const createNode: Handler = async (request, services) => {

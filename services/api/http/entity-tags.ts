@@ -15,9 +15,12 @@ export interface EntityTag {
   readonly isPartial: boolean;
 }
 
-/** The tag of a text shown at 1.`minor`. */
-export const entityTag = (text: string, minor: number, isPartial: boolean): string =>
-  `"${minor}${isPartial ? 'p' : ''}-${hash('sha256', text, 'base64url').slice(0, 27)}"`;
+/** What a tag holds of a text. */
+export const digestOf = (text: string): string => hash('sha256', text, 'base64url').slice(0, 27);
+
+/** The tag of a text with this digest, shown at 1.`minor`. */
+export const entityTag = (digest: string, minor: number, isPartial: boolean): string =>
+  `"${minor}${isPartial ? 'p' : ''}-${digest}"`;
 
 /** More would only make us show the object again and again. */
 const MAX_TAGS = 16;

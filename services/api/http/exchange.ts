@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
+import { giveBack } from './buffers.ts';
 
 export type Body = string | Uint8Array | AsyncIterable<string> | undefined;
 
@@ -21,7 +22,10 @@ export interface Exchange {
   get(name: string): string;
   /** Sets a header of the answer. */
   set(name: string, value: string): void;
-  /** Sends the answer. A text without a Content-Type is plain; a stream ends early when the client has gone. */
+  /**
+   * Sends the answer; bytes are the exchange's from then on. A text without a Content-Type is plain; a stream ends early when
+   * the client has gone.
+   */
   send(status: number, body: Body): void;
 }
 
@@ -57,6 +61,8 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, onBrea
       headers['Content-Type'] ??= 'text/plain; charset=utf-8';
       if (typeof body === 'string' || body instanceof Uint8Array) {
         headers['Content-Length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+        // The system has all of it then. Of what could not be sent somebody may still be reading.
+        if (typeof body !== 'string') res.once('finish', () => giveBack(body));
         res.writeHead(status, headers).end(body);
         return;
       }

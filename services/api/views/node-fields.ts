@@ -110,6 +110,14 @@ export const NODE_FIELDS: readonly NodeField[] = [
 ];
 
 export const NODE_FIELD: ReadonlyMap<string, NodeField> = new Map(NODE_FIELDS.map((f) => [f.wire, f]));
+const fullLists = new Map<number, readonly string[]>();
+
+/** All fields of 1.`minor`: the same array for the same minor. */
+export function fullFields(minor: number): readonly string[] {
+  let found = fullLists.get(minor);
+  if (!found) fullLists.set(minor, (found = NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire)));
+  return found;
+}
 export const NODE_SUMMARY = ['instance_uuid', 'maintenance', 'power_state', 'provision_state', 'uuid', 'name'] as const;
 export const NODE_SORT_KEYS = NODE_FIELDS.filter((f) => f.sortable).map((f) => f.wire);
 /** Fields that Ironic has in mind when it says that they are no sort keys. */

@@ -81,6 +81,7 @@ it('writes what a view of the parsed node shows, byte for byte, at every microve
         const writer = createNodeWriter(fields, { isFull, minor, base, conductors });
         const values = (await db.read.nodes.findValues(writer.columns, uuid))!;
         expect(writer.write(values)).toBe(view);
+        expect(writer.writeEach([values, values]).map(String)).toEqual([view, view]);
         expect(Buffer.from(writer.writeAll([values, values], '[', ']')).toString()).toBe(`[${view},${view}]`);
       },
     ),

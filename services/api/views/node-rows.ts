@@ -6,6 +6,7 @@ import { formatTime, isJsonObject, type Json, type JsonObject, type ProvisionSta
 import type { NodeValues } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf } from '../conductors.ts';
+import { giveBack, takeBuffer } from '../http/buffers.ts';
 import { maskInstanceInfo, maskSecrets, stateName } from './node.ts';
 import { NODE_FIELD, NODE_SUBRESOURCES, type NodeField } from './node-fields.ts';
 
@@ -14,6 +15,8 @@ export interface NodeWriter {
   readonly columns: readonly string[];
   /** JSON text of one node. */
   write(values: NodeValues): string;
+  /** UTF-8 of each node's JSON. */
+  writeEach(rows: readonly NodeValues[]): Buffer[];
   /** UTF-8 of `head`, the nodes with commas between them, and `tail`. */
   writeAll(rows: readonly NodeValues[], head: string, tail: string): Uint8Array;
   /** Host name of the conductor that works on the node, or null: if the field `conductor` or `isHostAsked` was given. */
@@ -253,22 +256,33 @@ export function createNodeWriter(
     }
     bytes.add(text);
   };
+  const linksBlock = Buffer.from(links);
+  const holes: number[] = [];
+  for (let at = linksBlock.indexOf(HOLE); at >= 0; at = linksBlock.indexOf(HOLE, at + UUID_LENGTH)) holes.push(at);
+  const addNode = (values: NodeValues, bytes: Bytes): void => {
+    addMembers(values, bytes);
+    bytes.addWithHoles(linksBlock, holes, String(values[UUID_AT]));
+  };
   return {
     columns,
     hostOf,
     uuidOf: (values) => String(values[UUID_AT]),
     write: (values) =>
       runs.map((run) => textOf(run, values)).join('') + links.replaceAll(HOLE, String(values[UUID_AT])),
+    writeEach(rows) {
+      const bytes = createBytes();
+      return rows.map((values) => {
+        bytes.clear();
+        addNode(values, bytes);
+        return Buffer.from(bytes.end());
+      });
+    },
     writeAll(rows, head, tail) {
       const bytes = createBytes();
-      const block = Buffer.from(links);
-      const holes: number[] = [];
-      for (let at = block.indexOf(HOLE); at >= 0; at = block.indexOf(HOLE, at + UUID_LENGTH)) holes.push(at);
       bytes.add(head);
       rows.forEach((values, i) => {
         if (i > 0) bytes.add(',');
-        addMembers(values, bytes);
-        bytes.addWithHoles(block, holes, String(values[UUID_AT]));
+        addNode(values, bytes);
         // The other rows are about as long as the first.
         if (i === 0) bytes.reserve(Math.ceil(bytes.size() * 1.1) * rows.length);
       });
@@ -286,17 +300,21 @@ interface Bytes {
   addBlock(block: Uint8Array): void;
   /** A block with the same ASCII text in all its holes. */
   addWithHoles(block: Buffer, holes: readonly number[], text: string): void;
+  /** What was added. */
   end(): Uint8Array;
+  /** Empties it; what `end` gave is written over. */
+  clear(): void;
 }
 
 /** UTF-8 in a buffer that grows. */
 function createBytes(): Bytes {
-  let buffer = Buffer.allocUnsafe(16 * 1024);
+  let buffer = takeBuffer(16 * 1024);
   let size = 0;
   const reserve = (most: number) => {
     if (size + most <= buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(buffer.length * 2, size + most));
+    const larger = takeBuffer(Math.max(buffer.length * 2, size + most));
     buffer.copy(larger, 0, 0, size);
+    giveBack(buffer);
     buffer = larger;
   };
   return {
@@ -321,5 +339,6 @@ function createBytes(): Bytes {
       size += block.length;
     },
     end: () => buffer.subarray(0, size),
+    clear: () => void (size = 0),
   };
 }
