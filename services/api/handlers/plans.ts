@@ -93,7 +93,9 @@ const runbooks = createResource<Runbook, RunbookFilter>({
     runbookField('traits', 112, 'list', 'traits', { writable: 'never' }),
   ],
   async parse(wire, value, request) {
-    if (wire === 'name' && request.minor < 112) checkTrait(value, 'Runbook name');
+    // As in Ironic, a runbook that there is may get a logical name with every microversion.
+    if (wire === 'name' && request.minor < 112 && request.operation.method === 'POST')
+      checkTrait(value, 'Runbook name');
     if (wire === 'name' && (!LOGICAL_NAME.test(String(value)) || isUuid(String(value))))
       throw new ServiceError('INVALID_PARAMETER', `Cannot use '${String(value)}' as the name of a runbook.`);
     return wire === 'steps' ? numbered(value, 'order') : undefined;

@@ -105,13 +105,16 @@ describe('while a node', () => {
   });
 });
 
-it('a cable to a VTEP is told from 1.90 on, and has both its switches', async () => {
+it('a cable to a VTEP is told from 1.90 to 1.104, and has both its switches', async () => {
   const link = { port_id: 'e1', 'vtep-logical-switch': 'a', 'vtep-physical-switch': 'b' };
-  expect((await addPort(1, { local_link_connection: link })).status).toBe(201);
+  const body = { node_uuid: NODE, uuid: portUuid(1), address: mac(1), local_link_connection: link };
+  for (const version of [89, 105])
+    expect((await api.request('POST', '/v1/ports', { version, body })).status, `1.${version}`).toBe(406);
+  expect((await api.request('POST', '/v1/ports', { version: 104, body })).status).toBe(201);
   const shown = async (version: number) =>
     (await api.request('GET', `/v1/ports/${portUuid(1)}`, { version })).json['local_link_connection'];
-  expect(await shown(90)).toEqual(link);
-  expect(await shown(89)).toEqual({});
+  for (const version of [90, 104]) expect(await shown(version)).toEqual(link);
+  for (const version of [89, 105]) expect(await shown(version)).toEqual({});
   const half = { port_id: 'e1', switch_id: mac(9), 'vtep-logical-switch': 'a' };
   expect(await addPort(2, { local_link_connection: half })).toMatchObject({
     status: 400,
