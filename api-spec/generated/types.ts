@@ -2192,7 +2192,7 @@ export interface components {
         };
         TemplateStep: {
             /** @enum {string} */
-            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            interface: "vendor" | "power" | "management" | "firmware" | "deploy" | "bios" | "raid";
             step: string;
             args: Record<string, never>;
             priority: number | string;
@@ -2551,7 +2551,7 @@ export interface components {
         };
         RunbookStep: {
             /** @enum {string} */
-            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            interface: "vendor" | "power" | "management" | "firmware" | "deploy" | "bios" | "raid";
             step: string;
             args?: Record<string, never>;
             order: number | string;
@@ -4000,6 +4000,7 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+                phase?: string;
             };
             header?: never;
             path?: never;

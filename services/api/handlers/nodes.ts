@@ -162,7 +162,7 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
   const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
-  const wantedConductor = textParameter(query, 'conductor');
+  const wantedConductor = textParameter(query, 'conductor') || undefined;
   const conductors = await readConductors(services);
   const filter = await filterOf(request, services);
   const tail = (uuids: readonly string[]) => {

@@ -53,8 +53,8 @@ const connectors = createResource<VolumeConnector, OfNodeFilter>({
   validate,
   parse: async (wire, value, request, services) =>
     wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
-  mayWrite: async (tx, { found }) => {
-    if (found) await mustBeOff(tx, found.nodeUuid, 'volume connector update');
+  mayWrite: async (tx, { found, patch }) => {
+    if (found) await mustBeOff(tx, patch.nodeUuid ?? found.nodeUuid, 'volume connector update');
   },
   mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume connector deletion'),
 });
@@ -82,8 +82,8 @@ const targets = createResource<VolumeTarget, OfNodeFilter>({
   validate,
   parse: async (wire, value, request, services) =>
     wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
-  mayWrite: async (tx, { found }) => {
-    if (found) await mustBeOff(tx, found.nodeUuid, 'volume target update');
+  mayWrite: async (tx, { found, patch }) => {
+    if (found) await mustBeOff(tx, patch.nodeUuid ?? found.nodeUuid, 'volume target update');
   },
   mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume target deletion'),
 });

@@ -365,6 +365,31 @@ describe('plans', () => {
     expect((await api.request('PUT', `${at}/bad`)).status).toBe(400);
   });
 
+  it('make a runbook public, and take it back, without its owner', async () => {
+    const owned = (name: string, owner: string) =>
+      make('/v1/runbooks', { name, owner, steps: [RUNBOOK_STEP] }).then(({ uuid }) => `/v1/runbooks/${String(uuid)}`);
+    const at = await owned('mine', 'p');
+    expect((await patch(at, 'public', true)).json).toMatchObject({ public: true, owner: null });
+    expect(await patch(at, 'owner', 'p')).toMatchObject({
+      status: 400,
+      fault: 'There cannot be an owner for a public runbook',
+    });
+    expect((await patch(at, 'public', false)).json).toMatchObject({ public: false, owner: null });
+    const body = [
+      { op: 'replace', path: '/public', value: false },
+      { op: 'add', path: '/owner', value: 'q' },
+    ];
+    expect((await api.request('PATCH', at, { body })).json).toMatchObject({ public: false, owner: 'q' });
+  });
+
+  it('list inspection rules by phase', async () => {
+    await make('/v1/inspection_rules', { actions: [ACTION] });
+    await make('/v1/inspection_rules', { actions: [ACTION], phase: 'early' });
+    const of = async (phase: string) =>
+      (await api.request('GET', `/v1/inspection_rules?phase=${phase}`)).json['inspection_rules'];
+    expect([await of('main'), await of('early')]).toMatchObject([[{ phase: 'main' }], [{ phase: 'early' }]]);
+  });
+
   it('hide what a sensitive inspection rule does, and never unhide it', async () => {
     const rule = await make('/v1/inspection_rules', { actions: [ACTION], sensitive: true });
     expect(rule).toMatchObject({ actions: null, conditions: null, phase: 'main', priority: 0 });
@@ -487,6 +512,17 @@ describe('allocations', () => {
       state: 'allocating',
       candidateNodes: [NODE],
     });
+  });
+
+  it('keep candidates that the node to backfill is not among, for the conductor to refuse', async () => {
+    await addNode(NODE, { name: 'n1' });
+    await addNode(OTHER);
+    const candidatesOf = async (name: string, given: string[]) => {
+      await make('/v1/allocations', { node: NODE, resource_class: 'baremetal', name, candidate_nodes: given });
+      return (await api.db.read.allocations.find(name))?.candidateNodes;
+    };
+    expect(await candidatesOf('a', [OTHER, 'n1'])).toEqual([NODE]);
+    expect(await candidatesOf('b', [OTHER])).toEqual([OTHER]);
   });
 
   it('keep an active node', async () => {

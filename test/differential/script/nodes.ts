@@ -155,6 +155,7 @@ export async function nodeList(s: Side): Promise<void> {
     '?conductor_group=nosuch',
     '?conductor=localhost',
     '?conductor=nosuch',
+    '?conductor=',
     '?owner=o1',
     '?owner=nosuch',
     '?lessee=l1',

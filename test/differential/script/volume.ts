@@ -143,6 +143,7 @@ export async function volume(s: Side): Promise<void> {
     replace('/node_uuid', s.id('nosuch')),
     replace('/node_uuid', 'x'),
     replace('/node_uuid', s.id('n')),
+    replace('/node_uuid', s.id('m')),
     remove('/node_uuid'),
     remove('/type'),
     remove('/extra'),
@@ -174,6 +175,7 @@ export async function volume(s: Side): Promise<void> {
     replace('/node_uuid', 'x'),
     replace('/node_uuid', s.id('nosuch')),
     replace('/node_uuid', s.id('n')),
+    replace('/node_uuid', s.id('m')),
     [...replace('/boot_index', 7), ...replace('/boot_index', 8)],
   ])
     await s.send('PATCH', `/v1/volume/targets/${s.id('t1')}`, patch);
