@@ -47,7 +47,7 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
     chunks.push(chunk as Buffer);
   }
   if (size === 0) return undefined;
-  const text = Buffer.concat(chunks).toString('utf8');
+  const text = decoded(Buffer.concat(chunks));
   if (isTooDeep(text, MAX_DEPTH))
     throw new ServiceError('INVALID_PARAMETER', `The request body nests deeper than ${MAX_DEPTH} levels.`);
   const body = parsed(text);
@@ -57,6 +57,17 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
       'The request body holds a text with the character U+0000 or with half a surrogate pair, which cannot be stored.',
     );
   return body;
+}
+
+/** Leaves out the byte order mark that some editors put at the start. */
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new ServiceError('INVALID_PARAMETER', 'The request body is not JSON: it is no text in UTF-8.');
+  }
 }
 
 function parsed(text: string): Json {

@@ -30,7 +30,7 @@ it('are not written over while an answer is still on its way', async () => {
   let sent: Buffer | undefined;
   const server = createServer((req, res) => {
     sent = takeBuffer(size).fill('a');
-    createExchange(req, res, () => {}).send(200, sent);
+    createExchange(req, res, () => {}, '/').send(200, sent);
     server.emit('sent', res);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

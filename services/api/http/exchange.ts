@@ -31,11 +31,23 @@ export interface Exchange {
 
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
-/** `onBreak` is told of an answer that broke while it was sent. @throws TypeError for a request target that is no URL. */
-export function createExchange(req: IncomingMessage, res: ServerResponse, onBreak: (error: Error) => void): Exchange {
-  const target = req.url ?? '/';
-  // Proxies send the absolute form.
-  const url = target.startsWith('/') ? target : target.slice(new URL(target).origin.length);
+/**
+ * Path and query of a request target (RFC 9112, 3.2): proxies send the absolute form, and `*` is the service as a whole.
+ * undefined for what is none of these.
+ */
+export function pathOf(target: string): string | undefined {
+  if (target.startsWith('/') || target === '*') return target;
+  const origin = /^https?:\/\/[^/?#]+/i.exec(target)?.[0];
+  return origin === undefined ? undefined : target.slice(origin.length);
+}
+
+/** `onBreak` is told of an answer that broke while it was sent; `url` is path and query. */
+export function createExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  onBreak: (error: Error) => void,
+  url: string,
+): Exchange {
   const question = url.indexOf('?');
   const headers: Record<string, string> = {};
   res.on('error', onBreak);
@@ -43,7 +55,7 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, onBrea
     req,
     res,
     method: req.method ?? 'GET',
-    path: question < 0 ? url || '/' : url.slice(0, question),
+    path: (question < 0 ? url : url.slice(0, question)) || '/',
     querystring: question < 0 ? '' : url.slice(question + 1),
     host: req.headers.host ?? '',
     get(name) {
