@@ -300,11 +300,20 @@ function scopeTokens(tokens: TokenRepository, project: string): TokenRepository 
   };
 }
 
-function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string): RunRepository {
+function scopeRuns(
+  runs: RunRepository,
+  nodes: NodeRepository,
+  events: EventRepository,
+  project: string,
+): RunRepository {
   const see = async (run: Run | undefined): Promise<Run | undefined> => {
     const node = run && (await nodes.get(run.nodeUuid));
     if (!run || !node) return undefined;
-    return node.owner === project || run.error === null ? run : { ...run, error: REDACTED.last_error };
+    if (node.owner === project) return run;
+    // That a run ended is an event: a lessee that sees none of a run's was not there yet.
+    if (run.finishedAt !== null && (await events.listLast({ runId: run.id, visibleTo: project }, 1)).length === 0)
+      return undefined;
+    return run.error === null ? run : { ...run, error: REDACTED.last_error };
   };
   return {
     ...runs,
@@ -348,7 +357,7 @@ function scopeRepositories(all: Repositories, { project, role }: Scope): Reposit
     allocations: scopeOwned(all.allocations, project, 'Allocation'),
     runbooks: scopeOwned(all.runbooks, project, 'Runbook', (runbook) => runbook.public),
     tokens: scopeTokens(all.tokens, project),
-    runs: scopeRuns(all.runs, nodes, project),
+    runs: scopeRuns(all.runs, nodes, all.events, project),
     events: scopeEvents(all.events, nodes, project),
     // The system's own: what a project may do with them is said by the policy alone.
     chassis: all.chassis,

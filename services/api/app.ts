@@ -15,6 +15,7 @@ import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
 import { createExchange, type Exchange, pathOf } from './http/exchange.ts';
+import { inOrder } from './http/in-order.ts';
 import { checkBody, checkQuery, matchOperation, methodsAt, missesNode, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
 import { createPerformer } from './perform.ts';
@@ -324,16 +325,18 @@ export function createApi(given: ApiOptions): Api {
   return {
     metrics,
     async start(address, port) {
-      server = createServer((request, response) => {
-        const url = pathOf(request.url ?? '/');
-        if (url === undefined) {
-          response
-            .writeHead(400, { 'Content-Type': 'application/json' })
-            .end(errorBody(400, 'The request path is malformed.'));
-          return;
-        }
-        void handle(createExchange(request, response, onBreak, url));
-      });
+      server = createServer(
+        inOrder((request, response) => {
+          const url = pathOf(request.url ?? '/');
+          if (url === undefined) {
+            response
+              .writeHead(400, { 'Content-Type': 'application/json' })
+              .end(errorBody(400, 'The request path is malformed.'));
+            return;
+          }
+          void handle(createExchange(request, response, onBreak, url));
+        }),
+      );
       server.keepAliveTimeout = 65_000;
       server.listen(port, address);
       await once(server, 'listening');

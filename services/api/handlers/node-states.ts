@@ -22,6 +22,7 @@ import { strictBoolean } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { statesView } from '../views/node.ts';
+import { judgeChildren } from './child-steps.ts';
 import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
 
@@ -178,7 +179,7 @@ export const setProvisionState: Handler = async (request, services) => {
   const noRamdisk = body['disable_ramdisk'] == null ? false : strictBoolean('disable_ramdisk', body['disable_ramdisk']);
   const ordered = async (name: 'clean_steps' | 'service_steps'): Promise<OrderedSteps> =>
     (await stepsOfRunbook(body, name, node, request, services)) ?? {
-      steps: steps(name) ?? [],
+      steps: await judgeChildren(steps(name) ?? [], node, request, services),
       disableRamdisk: noRamdisk,
     };
   const { rpc } = services;
