@@ -73,6 +73,10 @@ export function wrongMethod(
   const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
   if (missing !== undefined && (isLate || minor >= ofItem!.since))
     return { error: new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`) };
-  const allowed = [...new Set([...operations, ...beside].map((operation) => operation.method))].toSorted().join(', ');
-  return { error: routeError('METHOD_NOT_ALLOWED', `${method} is not possible here; allowed: ${allowed}.`), allowed };
+  const methods = (of: readonly OperationSpec[]): string =>
+    [...new Set(of.map((operation) => operation.method))].toSorted().join(', ');
+  return {
+    error: routeError('METHOD_NOT_ALLOWED', `${method} is not possible here; allowed: ${methods(operations)}.`),
+    allowed: methods([...operations, ...beside]),
+  };
 }
