@@ -2275,8 +2275,8 @@ export interface components {
         };
         VifAttach: {
             id: string;
-            port_uuid?: string;
-            portgroup_uuid?: string;
+            port_uuid?: string | null;
+            portgroup_uuid?: string | null;
         };
         VirtualMediaAttach: {
             /** @enum {string} */
@@ -5047,7 +5047,7 @@ export interface operations {
             content: {
                 "application/json": {
                     boot_device?: string;
-                    persistent?: components["schemas"]["Bool"];
+                    persistent?: components["schemas"]["Flag"];
                 };
             };
         };

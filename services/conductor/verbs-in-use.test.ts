@@ -217,14 +217,15 @@ describe('service', () => {
     await world.reaches(node.uuid, 'service failed', 4 * 3_600_000);
     expect(await rests(node)).toMatchObject({ maintenance: true, fault: 'service failure' });
   });
-  it('fails in words and into maintenance; an abort makes the node active again', async () => {
+  it('fails in words and into maintenance; after that an abort makes the node active again', async () => {
     const node = await active({ driverInfo: { fake_raid_fail: { message: 'a disk is missing', times: 1 } } });
     await service(node, [step('raid.create_configuration')]);
     await world.reaches(node.uuid, 'service failed');
     expect(await rests(node)).toMatchObject({ lastError: 'a disk is missing', fault: 'service failure' });
+    await expect(act(node, 'abort')).rejects.toThrow('Please remove the node from maintenance');
+    await change(node, { maintenance: false });
     await act(node, 'abort');
     expect(await rests(node)).toMatchObject({ provisionState: 'active' });
-    await change(node, { maintenance: false });
     await service(node, [step('raid.create_configuration')]);
     await world.reaches(node.uuid, 'active');
   });

@@ -193,7 +193,9 @@ export const setProvisionState: Handler = async (request, services) => {
         {
           nodeUuid,
           rebuild: event === 'rebuild',
-          configDrive: typeof configDrive === 'string' || isJsonObject(configDrive) ? configDrive : null,
+          // An empty text is none, as for Ironic.
+          configDrive:
+            (typeof configDrive === 'string' && configDrive !== '') || isJsonObject(configDrive) ? configDrive : null,
           deploySteps: steps('deploy_steps'),
         },
         call,

@@ -63,7 +63,7 @@ export const attachVif: Handler = async (request, services) => {
   if (typeof id !== 'string' || id === '')
     throw new ServiceError('INVALID_PARAMETER', "Schema error for vif: 'id' is a required property");
   checkVifName('id', id);
-  const wanted = { port: body['port_uuid'], portgroup: body['portgroup_uuid'] };
+  const wanted = { port: body['port_uuid'] ?? undefined, portgroup: body['portgroup_uuid'] ?? undefined };
   const { node, isNoop } = await located(request, services);
   // A port could be named before: 1.67 brought that only one of the two can.
   if (wanted.port !== undefined && wanted.portgroup !== undefined && request.minor >= 67)

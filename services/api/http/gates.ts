@@ -26,8 +26,8 @@ export function checkNodeIdent(ident: string | undefined): void {
 
 const NODE_METHODS = new Set(['addTrait', 'setTraits']);
 const METHOD = new Set(
-  `createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate
-  patchDeployTemplate`.split(/\s+/),
+  `createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate patchDeployTemplate
+  createRunbook deleteRunbook patchRunbook`.split(/\s+/),
 );
 const PLAIN = new Set(
   `createPortgroup listPortgroups getConductor heartbeat listConductors lookup getNodeVolume getVolume injectNmi postEvents removeTrait
@@ -69,8 +69,8 @@ const ITEM_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The error of a method that a path does not take. Ironic has one controller for a
- * collection and its items: it allows the methods of both, and misses the name of the item where one acts on items alone.
+ * The error of a method that a path does not take. Ironic has one controller for a collection and its items: it allows the
+ * methods of both, and misses the name of the item where one acts on items alone.
  */
 export function wrongMethod(
   method: string,
@@ -87,6 +87,9 @@ export function wrongMethod(
   const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
   if (missing !== undefined && (isLate || minor >= ofItem!.since))
     return new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
-  const allowed = [...new Set([...operations, ...beside].map((operation) => operation.method))].toSorted();
-  return notAllowed(`${method} is not possible here; allowed: ${allowed.join(', ')}.`, allowed);
+  const methods = (of: readonly OperationSpec[]) => [...new Set(of.map((operation) => operation.method))].toSorted();
+  return notAllowed(
+    `${method} is not possible here; allowed: ${methods(operations).join(', ')}.`,
+    methods([...operations, ...beside]),
+  );
 }
