@@ -2972,7 +2972,7 @@ export interface components {
             content: {
                 "application/json": {
                     children: string[];
-                    links: Record<string, never>[];
+                    links: Record<string, never>;
                 };
             };
         };

@@ -228,7 +228,7 @@ it('children are listed below their parent', async () => {
   await api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', uuid: child, parent_node: NODE } });
   expect((await api.request('GET', `${AT}/children`)).json).toEqual({
     children: [child],
-    links: [{ href: `${api.url}/v1/nodes/?parent_node=${NODE}`, rel: 'children' }],
+    links: { href: `${api.url}/v1/nodes?parent_node=${NODE}`, rel: 'children' },
   });
 });
 

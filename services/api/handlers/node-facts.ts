@@ -90,7 +90,8 @@ export const listChildren: Handler = async (request, services) => {
   const children = await services.db.read.nodes.listRows(['uuid'], { parentNode: node.uuid }, { limit: 1000 });
   return ok({
     children: children.map((row) => String(row['uuid'])),
-    links: [{ href: `${request.base}/v1/nodes/?parent_node=${node.uuid}`, rel: 'children' }],
+    // One, where others are a list: so it is in Ironic.
+    links: { href: `${request.base}/v1/nodes?parent_node=${node.uuid}`, rel: 'children' },
   });
 };
 

@@ -60,6 +60,8 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
     at = next;
   }
   const last = path.at(-1)!;
+  if (operation.op === 'replace' && last === '-')
+    throw problem("'path' with '-' can't be applied to 'replace' operation");
   if (Array.isArray(at)) {
     if (operation.op === 'add')
       at.splice(
