@@ -68,6 +68,13 @@ export const CONFIG_SCHEMA = {
       help: 'Base of the links in answers. Empty: taken from the request.',
     },
     max_limit: { type: 'number', default: 1000, min: 1, max: 100_000, help: 'Largest and default page of a list.' },
+    locked_wait_ms: {
+      type: 'number',
+      default: 2_000,
+      min: 0,
+      max: 30_000,
+      help: 'How long a request waits for a node that is locked before it is refused.',
+    },
   },
   access: {
     user_file: {

@@ -1,4 +1,6 @@
 /** What stands between a request and its handler, the same for every operation. */
+import { isServiceError } from '@bessemer/core';
+import { sleep } from '@bessemer/ports';
 import { createIdempotency, type Work } from './idempotency.ts';
 import { createNodeWatch, type NodeWatch } from './node-watch.ts';
 import { guardedServices, type Handlers, preconditionOf, tagged } from './preconditions.ts';
@@ -7,12 +9,15 @@ import type { ApiRequest, ApiServices, Handler, Reply } from './request.ts';
 
 export interface Performer {
   /**
-   * Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag. `services` are the request's own:
-   * what they show and write is what the handler may see and write.
+   * Patience with a locked node around Idempotency-Key around If-Match around Prefer around the handler; then the answer's ETag.
+   * `services` are the request's own: what they show and write is what the handler may see and write.
    */
   perform(handler: Handler, request: ApiRequest, services: ApiServices): Promise<Reply>;
   readonly watch: NodeWatch;
 }
+
+/** How often it is looked whether a locked node is free. */
+const LOCKED_POLL_MS = 100;
 
 export function createPerformer(own: ApiServices, handlers: Handlers): Performer {
   const idempotency = createIdempotency(own, handlers, ['bulk']);
@@ -29,13 +34,29 @@ export function createPerformer(own: ApiServices, handlers: Handlers): Performer
       waitS === undefined ? reply : await waited(request, reply, waitS, { services: within, watch, handlers }),
     );
   }
+  function once(handler: Handler, request: ApiRequest, services: ApiServices): Promise<Reply> {
+    const key = request.operation.method === 'POST' ? request.header('idempotency-key') : undefined;
+    if (key === undefined) return conditional(handler, request, services);
+    const work: Work = (attempt, within) => conditional(handler, attempt, within);
+    return idempotency.once(request, key, services, work);
+  }
   return {
     watch,
     async perform(handler, request, services) {
-      const key = request.operation.method === 'POST' ? request.header('idempotency-key') : undefined;
-      if (key === undefined) return conditional(handler, request, services);
-      const work: Work = (attempt, within) => conditional(handler, attempt, within);
-      return idempotency.once(request, key, services, work);
+      const { clock, random, config } = own;
+      const untilMs = clock.monotonicMs() + config.locked_wait_ms;
+      for (let attempt = request; ; ) {
+        try {
+          return await once(handler, attempt, services);
+        } catch (error) {
+          // Most work holds a node for moments: Ironic waits for them as well. What was refused has changed nothing.
+          if (!isServiceError(error, 'NODE_LOCKED') || clock.monotonicMs() >= untilMs) throw error;
+          await sleep(clock, LOCKED_POLL_MS);
+          if (request.signal.aborted) throw error;
+          // The bus answers a repeated id with its first answer.
+          attempt = { ...request, requestId: `${request.requestId}/${random.uuid()}` };
+        }
+      }
     },
   };
 }

@@ -112,7 +112,7 @@ export async function startApi(
     clock,
     random,
     log: silentLog,
-    config: { ...resolveConfig([]).api, ...options.config },
+    config: { ...resolveConfig([]).api, locked_wait_ms: 0, ...options.config },
     authenticator: options.authenticator ?? noAuthentication,
     onResponseProblem: (problem) => problems.push(problem),
   });

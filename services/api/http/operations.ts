@@ -55,7 +55,20 @@ function parameters(template: Template): number {
 
 /** The operation for a method and a path (a trailing slash does not matter). */
 export function matchOperation(method: string, path: string): Match {
-  const parts = split(path).map(decoded);
+  const found = matchParts(method, split(path).map(decoded));
+  if (found.kind !== 'none') return found;
+  // Ironic also takes the node last, and its own test suite asks like that: nodes/states/console/{node}.
+  const [, tree, ident] = NODE_LAST.exec(path) ?? [];
+  if (tree !== undefined) return matchParts(method, split(`/v1/nodes/${ident}/${tree}`).map(decoded));
+  // What is not there below `states` Ironic takes for a method of it.
+  const states = method === 'GET' ? undefined : UNDER_STATES.exec(path)?.[1];
+  return states === undefined ? found : matchParts(method, split(states).map(decoded));
+}
+
+const UNDER_STATES = /^(\/v1\/nodes\/[^/]+\/states)\/[^/]+\/?$/;
+const NODE_LAST = /^\/v1\/nodes\/((?:states|maintenance|management|vendor_passthru)(?:\/\w+)*)\/([^/]+)\/?$/;
+
+function matchParts(method: string, parts: readonly string[]): Match {
   for (const template of BY_SHAPE.get(shapeOf(parts)) ?? []) {
     if (!template.parts.every((part, i) => part === parts[i] || part.startsWith('{'))) continue;
     const params: Record<string, string> = {};
