@@ -139,7 +139,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
         );
       if (allocation.candidateNodes.length > 0 && !allocation.candidateNodes.includes(node.uuid))
         wrong.push(
-          `Candidate nodes must be empty or contain the target node, but got [${allocation.candidateNodes.join(', ')}]`,
+          `Candidate nodes must be empty or contain the target node, but got ['${allocation.candidateNodes.join("', '")}']`,
         );
       if (wrong.length > 0)
         throw failed(allocation, `Cannot backfill an allocation for node ${node.uuid}: ${wrong.join('; ')}`);
@@ -164,7 +164,8 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
           await tx.allocations.update(now.uuid, {
             state: 'error',
             lastError: error.publicMessage,
-            ...(nodeUuid === null ? {} : { candidateNodes: [] }),
+            // Written down in the place of what was asked for.
+            ...(allocation.candidateNodes.join() === nodeUuid ? { candidateNodes: [] } : {}),
           });
       });
       if (nodeUuid !== null) throw error;

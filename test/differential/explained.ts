@@ -112,7 +112,8 @@ export const EXPLAINED: readonly Explanation[] = [
   {
     id: 'backfilled-candidates',
     why: 'An allocation that was made for a node that is deployed already names that node; candidates that were given beside it, of which only this node is allowed, are not kept.',
-    fits: (d) => d.at === '/candidate_nodes' && d.ours === '[]' && /^\/v1\/allocations\/[^/]+$/.test(d.path),
+    fits: (d) =>
+      d.at.endsWith('/candidate_nodes') && d.ours === '[]' && /^\/v1\/(nodes\/[^/]+\/)?allocation/.test(d.path),
   },
   {
     id: 'own-name',

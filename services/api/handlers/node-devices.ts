@@ -87,7 +87,7 @@ const noRaid = (driver: string) =>
 export const setRaidConfig: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const config = request.body as JsonObject;
-  if ((await interfaceOf(node, 'raid', services)) === 'no-raid') throw noRaid(node.driver);
+  if ((await interfaceOf(node, 'raid', services.db.read)) === 'no-raid') throw noRaid(node.driver);
   const disks = (config['logical_disks'] ?? []) as JsonObject[];
   if (disks.filter((disk) => disk['is_root_volume'] === true).length > 1)
     throw new ServiceError(

@@ -300,9 +300,6 @@ async function connected(s: Side, mac: (n: number) => string): Promise<void> {
   const at = `/v1/ports/${s.id('p50')}`;
   for (const patch of [
     add('/extra/x', 1),
-    [...replace('/pxe_enabled', false), ...replace('/node_uuid', s.id('m'))],
-    [...replace('/pxe_enabled', true), ...replace('/node_uuid', s.id('used'))],
-    replace('/node_uuid', s.id('used')),
     replace('/pxe_enabled', false),
     add('/physical_network', 'p'),
     add('/portgroup_uuid', s.id('used-group')),
