@@ -276,6 +276,26 @@ export const EXPLAINED: readonly Explanation[] = [
           faultOf(d.ironic)?.startsWith('Schema error for ') === true),
   },
   {
+    id: 'early-volume',
+    why: 'As with newer Ironic, volumes can be taken from a node that is not used yet whatever its power is.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'DELETE' &&
+      d.path === '/v1/volume/connectors/{early}' &&
+      statusOf(d.ironic) === 400 &&
+      statusOf(d.ours) === 204,
+  },
+  {
+    id: 'foreign-group',
+    why: 'A port is in a port group of its own node. Ironic asks that when the port is made, and not of a patch.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.path.startsWith('/v1/ports/') &&
+      statusOf(d.ironic) === 200 &&
+      faultOf(d.ours)?.startsWith('Port can not be added to a portgroup belonging to a different node') === true,
+  },
+  {
     id: 'gate-of-parts',
     why: 'Below 1.19 a port has no local_link_connection. Ironic forgets that when a patch is about a part of it.',
     fits: (d) =>

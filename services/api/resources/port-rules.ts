@@ -50,9 +50,7 @@ export async function mayWritePort(tx: Repositories, change: Change<Port>): Prom
   const after: Partial<Port> = { ...found, ...patch };
   const group = after.portgroupUuid ? await tx.portgroups.find(after.portgroupUuid) : undefined;
   if (group && patch.portgroupUuid && group.nodeUuid !== nodeUuid)
-    throw bad(
-      `Port can not be added to portgroup ${group.uuid} because the portgroup belongs to another node, ${group.nodeUuid}.`,
-    );
+    throw bad('Port can not be added to a portgroup belonging to a different node.');
   if (!found) {
     if (nodeUuid) await freeNode(tx, nodeUuid);
     if (group && !group.standalonePortsSupported && touched.has('pxe_enabled') && patch.pxeEnabled)
