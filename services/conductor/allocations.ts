@@ -146,7 +146,7 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
       if (node.allocationUuid !== null || (node.instanceUuid !== null && node.instanceUuid !== allocation.uuid))
         throw new ServiceError(
           'NODE_ASSOCIATED',
-          `Node ${node.uuid} is associated with instance ${node.instanceUuid}: an allocation of that UUID can be backfilled.`,
+          `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`,
         );
       await take(tx, allocation, node, { candidateNodes: [] });
     });
