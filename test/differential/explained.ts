@@ -125,7 +125,8 @@ export const EXPLAINED: readonly Explanation[] = [
   {
     id: 'backfilled-candidates',
     why: 'An allocation that was made for a node that is deployed already names that node; candidates that were given beside it, of which only this node is allowed, are not kept.',
-    fits: (d) => d.at === '/candidate_nodes' && d.ours === '[]' && /^\/v1\/allocations\/[^/]+$/.test(d.path),
+    fits: (d) =>
+      d.at.endsWith('/candidate_nodes') && d.ours === '[]' && /^\/v1\/(nodes\/[^/]+\/)?allocation/.test(d.path),
   },
   {
     id: 'own-name',
@@ -286,6 +287,26 @@ export const EXPLAINED: readonly Explanation[] = [
         : d.method === 'POST' &&
           statusOf(d.ours) === 405 &&
           faultOf(d.ironic)?.startsWith('Schema error for ') === true),
+  },
+  {
+    id: 'early-volume',
+    why: 'As with newer Ironic, volumes can be taken from a node that is not used yet whatever its power is.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'DELETE' &&
+      d.path === '/v1/volume/connectors/{early}' &&
+      statusOf(d.ironic) === 400 &&
+      statusOf(d.ours) === 204,
+  },
+  {
+    id: 'foreign-group',
+    why: 'A port is in a port group of its own node. Ironic asks that when the port is made, and not of a patch.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.path.startsWith('/v1/ports/') &&
+      statusOf(d.ironic) === 200 &&
+      faultOf(d.ours)?.startsWith('Port can not be added to a portgroup belonging to a different node') === true,
   },
   {
     id: 'gate-of-parts',

@@ -167,7 +167,7 @@ async function giveBack(tx: Repositories, allocation: Allocation): Promise<void>
 }
 
 export const deleteAllocation: Handler = async (request, services) => {
-  const { uuid } = await allocations.find(request.params['allocation']!, services);
+  const { uuid } = await allocations.found(request, services);
   await services.db.write('delete allocation', async (tx) => {
     const allocation = await tx.allocations.find(uuid);
     if (!allocation) throw notFound(uuid);

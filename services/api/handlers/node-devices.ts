@@ -88,7 +88,7 @@ export const setRaidConfig: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const config = request.body as JsonObject;
   // An empty one takes back what was wanted: that needs no controller.
-  if (Object.keys(config).length > 0 && (await interfaceOf(node, 'raid', services)) === 'no-raid')
+  if (Object.keys(config).length > 0 && (await interfaceOf(node, 'raid', services.db.read)) === 'no-raid')
     throw noRaid(node.driver);
   const disks = (config['logical_disks'] ?? []) as JsonObject[];
   const roots = disks.filter((disk) => disk['is_root_volume'] === true).length;

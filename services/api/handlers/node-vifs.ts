@@ -48,7 +48,7 @@ function checkVifName(field: string, value: string): void {
 
 async function located(request: ApiRequest, services: ApiServices): Promise<{ node: Node; isNoop: boolean }> {
   const node = await findNode(request, request.params['node']!, services);
-  return { node, isNoop: (await interfaceOf(node, 'network', services)) === 'noop' };
+  return { node, isNoop: (await interfaceOf(node, 'network', services.db.read)) === 'noop' };
 }
 
 export const listVifs: Handler = async (request, services) => {

@@ -50,9 +50,7 @@ export async function mayWritePort(tx: Repositories, change: Change<Port>): Prom
   const after: Partial<Port> = { ...found, ...patch };
   const group = after.portgroupUuid ? await tx.portgroups.find(after.portgroupUuid) : undefined;
   if (group && patch.portgroupUuid && group.nodeUuid !== nodeUuid)
-    throw bad(
-      `Port can not be added to portgroup ${group.uuid} because the portgroup belongs to another node, ${group.nodeUuid}.`,
-    );
+    throw bad('Port can not be added to a portgroup belonging to a different node.');
   if (!found) {
     if (nodeUuid) await freeNode(tx, nodeUuid);
     if (group && !group.standalonePortsSupported && touched.has('pxe_enabled') && patch.pxeEnabled)
@@ -70,7 +68,7 @@ async function mayChangePort(
   found: Port,
   change: Change<Port> & { readonly after: Partial<Port>; readonly group: Portgroup | undefined },
 ): Promise<void> {
-  const { patch, touched, request, services, after, group } = change;
+  const { patch, touched, request, after, group } = change;
   const nodeUuid = patch.nodeUuid ?? found.nodeUuid;
   // Everything is asked of the node that the port will be at.
   const node = await tx.nodes.get(nodeUuid);
@@ -97,7 +95,7 @@ async function mayChangePort(
   if (!group) return;
   const isJoining = touched.has('portgroup_uuid');
   if (isJoining || touched.has('physical_network')) await mustShareNetwork(tx, group, after);
-  if (group.standalonePortsSupported || (await interfaceOf(node, 'network', services)) === 'noop') return;
+  if (group.standalonePortsSupported || (await interfaceOf(node, 'network', tx)) === 'noop') return;
   const port = { ...found, ...patch };
   const reasons = isJoining || touched.has('pxe_enabled') || port.internalInfo[VIF] ? aloneReasons(port, 'was') : [];
   if (reasons.length > 0)
@@ -108,7 +106,7 @@ async function mayChangePort(
 
 /** @throws INVALID_STATE, PORTGROUP_NOT_EMPTY, NODE_LOCKED. */
 export async function mayWritePortgroup(tx: Repositories, change: Change<Portgroup>): Promise<void> {
-  const { found, patch, touched, request, services } = change;
+  const { found, patch, touched, request } = change;
   if (!found) return;
   await freeNode(tx, found.nodeUuid);
   const node = await freeNode(tx, patch.nodeUuid ?? found.nodeUuid);
@@ -127,7 +125,7 @@ export async function mayWritePortgroup(tx: Repositories, change: Change<Portgro
   }
   if (node && touched.has('standalone_ports_supported') && !patch.standalonePortsSupported) {
     const reasons = members.map((port) => aloneReasons(port, 'is')).find((list) => list.length > 0);
-    if (reasons && (await interfaceOf(node, 'network', services)) !== 'noop')
+    if (reasons && (await interfaceOf(node, 'network', tx)) !== 'noop')
       throw refused(
         `standalone_ports_supported can not be set to False, because the port group ${found.uuid} contains port with ${reasons.join(', ')}`,
       );

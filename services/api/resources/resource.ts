@@ -92,6 +92,8 @@ export interface ResourceHandlers<T> {
   /** A page of the resource under another path, such as a node's. */
   listAt(request: ApiRequest, services: ApiServices, path: string, isDetail?: boolean): Promise<Reply>;
   find(ident: string, services: ApiServices): Promise<T>;
+  /** The item that the path names. @throws INVALID_PARAMETER for what is no ident, and the resource's NOT_FOUND. */
+  found(request: ApiRequest, services: ApiServices): Promise<T>;
   view(item: T, request: ApiRequest): JsonObject;
 }
 
@@ -254,6 +256,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   return {
     listAt,
     find,
+    found,
     view: full,
     list: (request, services) => listAt(request, services, path),
     listDetail: (request, services) => listAt(request, services, `${path}/detail`, true),

@@ -250,7 +250,7 @@ describe('ports and port groups', () => {
     const strange = await api.request('POST', '/v1/ports', {
       body: { ...inGroup, node_uuid: OTHER, address: '52:54:00:00:00:02' },
     });
-    expect([strange.status, strange.fault]).toEqual([400, expect.stringContaining('belongs to another node')]);
+    expect([strange.status, strange.fault]).toEqual([400, expect.stringContaining('belonging to a different node')]);
     expect(uuidsOf((await api.request('GET', '/v1/portgroups/bond0/ports')).json, 'ports')).toEqual([port['uuid']]);
     expect(uuidsOf((await api.request('GET', '/v1/ports?portgroup=bond0')).json, 'ports')).toEqual([port['uuid']]);
     expect(uuidsOf((await api.request('GET', `/v1/nodes/${NODE}/portgroups`)).json, 'portgroups')).toEqual([
@@ -314,6 +314,13 @@ describe('volumes', () => {
       400,
       `The requested action "volume target update" can not be performed on node "${NODE}" while it is in state "power on".`,
     ]);
+    const other = { node_uuid: NODE, volume_type: 'iscsi', boot_index: 2, volume_id: 'w' };
+    const { uuid } = await make('/v1/volume/targets', other);
+    expect((await api.request('DELETE', `/v1/volume/targets/${String(uuid)}`)).status).toBe(204);
+    await api.db.write('test', async (tx) => {
+      for (const event of ['manage', 'done', 'provide', 'done'] as const)
+        await tx.nodes.processEvent(NODE as never, event, {});
+    });
     expect((await api.request('DELETE', at)).status).toBe(400);
     await api.db.write('test', async (tx) => void (await tx.nodes.update(NODE as never, { powerState: 'power off' })));
     expect((await patch(at, 'properties/lun', 2, 'add')).json['properties']).toMatchObject({ lun: 2 });

@@ -289,6 +289,10 @@ async function bonded(s: Side, mac: (n: number) => string): Promise<void> {
   await s.send('PATCH', `/v1/portgroups/${group.uuid}`, replace('/standalone_ports_supported', true));
   await s.send('PATCH', `/v1/portgroups/${group.uuid}`, replace('/standalone_ports_supported', false));
   await s.send('GET', `/v1/ports?portgroup=${group.uuid}&fields=uuid,physical_network,pxe_enabled`);
+  await s.prepare('POST', '/v1/portgroups', { node_uuid: s.id('m'), uuid: s.id('foreign') });
+  await create('w5', 64, { portgroup_uuid: s.id('foreign') });
+  await s.send('PATCH', `/v1/ports/${s.id('w4')}`, add('/portgroup_uuid', s.id('foreign')));
+  await s.send('DELETE', `/v1/ports/${s.id('w4')}`);
 }
 
 /** What may be changed of the ports of a node that is in use. */
@@ -300,9 +304,6 @@ async function connected(s: Side, mac: (n: number) => string): Promise<void> {
   const at = `/v1/ports/${s.id('p50')}`;
   for (const patch of [
     add('/extra/x', 1),
-    [...replace('/pxe_enabled', false), ...replace('/node_uuid', s.id('m'))],
-    [...replace('/pxe_enabled', true), ...replace('/node_uuid', s.id('used'))],
-    replace('/node_uuid', s.id('used')),
     replace('/pxe_enabled', false),
     add('/physical_network', 'p'),
     add('/portgroup_uuid', s.id('used-group')),
