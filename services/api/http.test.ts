@@ -191,6 +191,18 @@ describe('requests as they come over the wire', () => {
     expect(await post(Buffer.from('{"description":"é"}', 'latin1'))).toEqual([400, expect.stringContaining('UTF-8')]);
   });
 
+  it('are refused with a number that would become another one', async () => {
+    const post = (number: string) =>
+      api.request('POST', '/v1/chassis', { body: `{"extra":{"text":"12345678901234567890","a":[${number}]}}` });
+    for (const number of ['9007199254740993', '-12345678901234567890', '1e400'])
+      expect(await post(number)).toMatchObject({
+        status: 400,
+        fault: expect.stringContaining(`the number ${number},`),
+      });
+    for (const number of ['9007199254740991', '0.12345678901234567890', '1e300', '-0.0'])
+      expect((await post(number)).status).toBe(201);
+  });
+
   it('with several values of a parameter are told of which type it is', async () => {
     const fault = async (query: string) => (await api.request('GET', `/v1/nodes?${query}`)).fault;
     expect(await fault('limit=1&limit=2')).toBe("Expected an integer for limit: ['1', '2']");

@@ -123,6 +123,15 @@ export const EXPLAINED: readonly Explanation[] = [
       statusOf(d.ours) === 200,
   },
   {
+    id: 'exact-numbers',
+    why: 'An integer beyond 2^53, which would come back as another one, is refused. Ironic keeps integers of any length.',
+    fits: (d) =>
+      d.at === 'status' &&
+      statusOf(d.ironic) === 200 &&
+      statusOf(d.ours) === 400 &&
+      faultOf(d.ours)?.includes('cannot be kept exactly') === true,
+  },
+  {
     id: 'backfilled-candidates',
     why: 'An allocation that was made for a node that is deployed already names that node; candidates that were given beside it, of which only this node is allowed, are not kept.',
     fits: (d) =>

@@ -40,9 +40,24 @@ function notAllowed(message: string, methods: readonly string[]): ServiceError {
   return routeError('METHOD_NOT_ALLOWED', message, { allowed: [...new Set(methods)].toSorted().join(', ') });
 }
 
+/** What is said not to be allowed below its version, where Ironic says anything. */
+const ALLOWED_LATER: ReadonlyArray<readonly [path: RegExp, what: string]> = [
+  [/^\/v1\/allocations(\/|$)|^\/v1\/nodes\/\{node\}\/allocation$/, 'allocations'],
+  [/^\/v1\/deploy_templates(\/|$)/, 'deploy templates'],
+  [/^\/v1\/inspection_rules(\/|$)/, 'inspection rules'],
+  [/^\/v1\/runbooks(\/|$)/, 'runbooks'],
+  [/^\/v1\/shards$/, 'shards'],
+  [/\/firmware$/, 'node firmware'],
+];
+
 /** The error of a request whose microversion is too old for the operation: Ironic's words, then which version is needed. */
-export function tooOld({ operationId, since }: OperationSpec): ServiceError {
-  const need = `${operationId} needs API version 1.${since} or newer.`;
+export function tooOld({ operationId, path, since }: OperationSpec): ServiceError {
+  const what =
+    operationId === 'patchAllocation'
+      ? 'updating allocations'
+      : ALLOWED_LATER.find(([pattern]) => pattern.test(path))?.[1];
+  const words = what === undefined ? '' : `The API version does not allow ${what}. `;
+  const need = `${words}${operationId} needs API version 1.${since} or newer.`;
   // What is below a node that has no traits belongs to the node.
   if (NODE_METHODS.has(operationId)) return notAllowed(need, ['DELETE', 'GET', 'PATCH', 'POST']);
   if (METHOD.has(operationId)) return routeError('METHOD_NOT_ALLOWED', need);

@@ -46,4 +46,6 @@ export async function writing(s: Side): Promise<void> {
   await s.send('PUT', `${q}/states/power`, { target: 'power on' }, { headers: { 'Content-Type': 'text/plain' } });
   for (const accept of ['*/*', 'application/*', 'application/json;q=0.1, text/html', 'application/xml'])
     await s.send('GET', n, undefined, { headers: { Accept: accept } });
+  // Last: the two are not the same after it.
+  await s.send('PATCH', q, '[{"op":"add","path":"/extra/number","value":9007199254740993}]');
 }
