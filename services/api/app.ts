@@ -72,6 +72,9 @@ function namesItsLast(method: string, path: string): boolean {
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
+/** A name and a port. It stands in every link: a long one would make a list of nodes a hundred megabytes. */
+const MAX_HOST = 255 + 6;
+
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
 
@@ -139,6 +142,11 @@ export function createApi(given: ApiOptions): Api {
   async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
     if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
       throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
+    if (ctx.host.length > MAX_HOST)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `The Host header has more than ${MAX_HOST} characters, which no name has.`,
+      );
     if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
     // Paths without /v1 mean version 1, as Ironic routes them.
     const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;

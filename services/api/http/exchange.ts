@@ -29,10 +29,19 @@ export interface Exchange {
   send(status: number, body: Body): void;
 }
 
+/** Who reads nothing of a long answer for so long has gone, and the answer would stay in memory. */
+const STALLED_MS = 120_000;
+const LONG_BYTES = 64 * 1024;
+
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
 /** `onBreak` is told of an answer that broke while it was sent. @throws TypeError for a request target that is no URL. */
-export function createExchange(req: IncomingMessage, res: ServerResponse, onBreak: (error: Error) => void): Exchange {
+export function createExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  onBreak: (error: Error) => void,
+  stalledMs = STALLED_MS,
+): Exchange {
   const target = req.url ?? '/';
   // Proxies send the absolute form.
   const url = target.startsWith('/') ? target : target.slice(new URL(target).origin.length);
@@ -60,7 +69,9 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, onBrea
       }
       headers['Content-Type'] ??= 'text/plain; charset=utf-8';
       if (typeof body === 'string' || body instanceof Uint8Array) {
-        headers['Content-Length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+        const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+        headers['Content-Length'] = String(length);
+        if (length > LONG_BYTES) res.setTimeout(stalledMs, () => res.destroy());
         // The system has all of it then. Of what could not be sent somebody may still be reading.
         if (typeof body !== 'string') res.once('finish', () => giveBack(body));
         res.writeHead(status, headers).end(body);
