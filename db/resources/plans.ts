@@ -69,7 +69,8 @@ export const createInspectionRuleRepository = tableRepository<InspectionRule, In
     text: 'uuid description phase scope',
     number: 'priority created_at updated_at',
     boolean: 'sensitive',
-    list: 'conditions actions',
+    // They may set passwords.
+    closed: 'conditions actions',
   }),
   noun: 'inspection rule',
   notFound: { code: 'INSPECTION_RULE_NOT_FOUND', message: (ident) => `Inspection rule ${ident} could not be found.` },

@@ -137,6 +137,26 @@ export function describeScope(make: MakeDb): void {
         expect(events.map((e) => [e.type, e.nodeUuid, e.data['error']])).toEqual(expected);
     });
 
+    it('tells a lessee that the power is waited for, not where the BMC is', async () => {
+      const session = newSession();
+      await heartbeat(t.db, session);
+      const waitingFor = { what: 'power', from: 'the BMC at 192.0.2.1', since: 1, until: 2, hint: 'h', position: null };
+      const run = await write(t.db, async (tx) => {
+        const { fence } = (await tx.nodes.reserve(leased, session, 'host', 'test'))!;
+        const made = await tx.runs.create(newRun(leased, fence));
+        const { what, from, until } = waitingFor;
+        await tx.events.append({ type: 'run.waiting', nodeUuid: leased, runId: made.id, data: { what, from, until } });
+        return tx.runs.update(made.id, fence, { waitingFor });
+      });
+      const seenBy = async (project: string) => {
+        const { runs, events } = as(project).read;
+        const [event] = await events.listLast({ runId: run.id }, 1);
+        return [(await runs.current(leased))?.waitingFor?.from, event?.data];
+      };
+      expect(await seenBy('p')).toEqual(['the BMC', { what: 'power', from: 'the BMC', until: 2 }]);
+      expect(await seenBy('q')).toEqual([waitingFor.from, { what: 'power', from: waitingFor.from, until: 2 }]);
+    });
+
     it('tells a lessee what happened since the node was lent to it, and the owner everything', async () => {
       const append = (text: string) =>
         write(t.db, (tx) => tx.events.append({ type: 'power.ordered', nodeUuid: owned, runId: null, data: { text } }));

@@ -91,6 +91,9 @@ function namesItsLast(method: string, path: string): boolean {
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
 
+/** A name and a port. It stands in every link: a long one would make a list of nodes a hundred megabytes. */
+const MAX_HOST = 255 + 6;
+
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
 
@@ -160,6 +163,11 @@ export function createApi(given: ApiOptions): Api {
       throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
     // Balancers ask whether anybody is there with OPTIONS or HEAD, and are not logged in.
     if (ctx.method === 'OPTIONS') return { operation: 'options', reply: { status: 200, headers: optionsOf(ctx.path) } };
+    if (ctx.host.length > MAX_HOST)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `The Host header has more than ${MAX_HOST} characters, which no name has.`,
+      );
     if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
     const path = versioned(ctx.path);
     // What versions there are must be seen with any.

@@ -128,3 +128,10 @@ it('is for each project its own nodes, whoever asked before', async () => {
   });
   expect(classes).toEqual([CLASSES, ['a'], ['b'], ['c'], CLASSES]);
 });
+
+it('is not made longer by a host name that is none', async () => {
+  const socket = open();
+  socket.write(asked('/v1/nodes', { close: true }).replace('Host: h', `Host: ${'h'.repeat(300)}`));
+  const [{ status, body }] = answersIn(await buffer(socket)) as [Answer];
+  expect([status, body.toString()]).toEqual([400, expect.stringContaining('Host header')]);
+});

@@ -1,6 +1,6 @@
 /** Runs whose conductor is gone: the next one goes on with them. A dead conductor's nodes are never failed for its death. */
 import type { Config, Node, Run } from '@bessemer/core';
-import { isTransient, nextState, STATES, type ProvisionState } from '@bessemer/core';
+import { isServiceError, isTransient, nextState, STATES, type ProvisionState } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import type { DriverRegistry } from './drivers/registry.ts';
@@ -29,6 +29,7 @@ export interface TakeOver {
 
 /** What was awaited gets at least this long after a hand-over: it could not be noticed while nobody looked. */
 const GRACE_MS = 60_000;
+const PAGE = 500;
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { db, clock, session, log, config } = options;
@@ -79,6 +80,22 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       });
   }
 
+  /** All of them: those that somebody works on would hide the others behind a page. */
+  async function* nodesIn(provisionState: ProvisionState): AsyncGenerator<Node> {
+    for (let marker: string | undefined; ; ) {
+      const page = await db.read.nodes
+        .list({ provisionState, includeChildren: true }, { limit: PAGE, ...(marker ? { marker } : {}) })
+        .catch((error: unknown) => {
+          // The last node of the page before was deleted meanwhile: the next round sees the rest.
+          if (isServiceError(error, 'NOT_FOUND')) return [];
+          throw error;
+        });
+      yield* page;
+      if (page.length < PAGE) return;
+      marker = page.at(-1)!.uuid;
+    }
+  }
+
   return {
     async sweep() {
       const live = await liveSessions();
@@ -102,8 +119,8 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     async failStranded() {
       const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
       for (const provisionState of working)
-        for (const node of await db.read.nodes.list({ provisionState, includeChildren: true }, { limit: 1000 })) {
-          if (!isForUs(node)) continue;
+        for await (const node of nodesIn(provisionState)) {
+          if (!isForUs(node) || (await db.read.runs.current(node.uuid))) continue;
           await db.write('node.stranded', async (tx) => {
             const fresh = await tx.nodes.get(node.uuid);
             if (fresh?.provisionState !== provisionState || (await tx.runs.current(node.uuid))) return;

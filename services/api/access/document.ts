@@ -44,7 +44,8 @@ Of the past it is shown what happened since the node was lent to it, in \`GET /v
 set in the write that makes a project the lessee, and is a place among the events, not a time, so clocks do not matter; a lessee that gave a node back and gets it again sees nothing of its first time.
 Steps for child nodes (\`execute_on_child_nodes\`) need for each child what ordering them on the child itself would need, when they are ordered: children that are named must be seen (404) and allowed (403); without names they are
 done, for who asks in a project, on the children that the project sees, and on no others.
-The properties of volume targets are shown to administrators. Passwords and other secrets are \`******\` for everybody.
+The properties of volume targets are shown to administrators. Passwords and other secrets are \`******\` for everybody, and are stored encrypted.
+Secrets are known by the name of their field. A password inside another text, such as the URL of an \`image_source\` or of a virtual medium, is shown to whoever may read the node, as Ironic shows it; it is in no event and no log.
 
 ## The audit
 

@@ -29,6 +29,10 @@ export interface Exchange {
   send(status: number, body: Body): void;
 }
 
+/** Who reads nothing of a long answer for so long has gone, and the answer would stay in memory. */
+const STALLED_MS = 120_000;
+const LONG_BYTES = 64 * 1024;
+
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
 /**
@@ -47,6 +51,7 @@ export function createExchange(
   res: ServerResponse,
   onBreak: (error: Error) => void,
   url: string,
+  stalledMs = STALLED_MS,
 ): Exchange {
   const question = url.indexOf('?');
   const headers: Record<string, string> = {};
@@ -72,7 +77,9 @@ export function createExchange(
       }
       headers['Content-Type'] ??= 'text/plain; charset=utf-8';
       if (typeof body === 'string' || body instanceof Uint8Array) {
-        headers['Content-Length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+        const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+        headers['Content-Length'] = String(length);
+        if (length > LONG_BYTES) res.setTimeout(stalledMs, () => res.destroy());
         // The system has all of it then. Of what could not be sent somebody may still be reading.
         if (typeof body !== 'string') res.once('finish', () => giveBack(body));
         res.writeHead(status, headers).end(body);
