@@ -5046,7 +5046,7 @@ export interface operations {
             content: {
                 "application/json": {
                     boot_device?: string;
-                    persistent?: components["schemas"]["Flag"];
+                    persistent?: components["schemas"]["Bool"] | null;
                 };
             };
         };
