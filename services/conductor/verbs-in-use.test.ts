@@ -210,6 +210,8 @@ describe('service', () => {
       maintenance: false,
       lastError: expect.stringMatching(/^By request, the service operation was aborted/),
     });
+    const events = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.provision_state'] }, 100);
+    expect(events.filter((event) => event.data['error'] != null).length).toBe(1);
   });
   it('a step that waits for ever ends with the whole service', async () => {
     const node = await active();
