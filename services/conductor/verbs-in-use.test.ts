@@ -107,12 +107,12 @@ describe('adopt', () => {
     await act(node, 'adopt');
     await world.reaches(node.uuid, 'active');
     const broken = await manageable({ interfaces: {}, driverInfo: {} });
-    await change(broken, { driverInfo: { fake_boot_delay: 'x' } });
+    await change(broken, { driverInfo: { fake_power_delay: 'x' } });
     await act(broken, 'adopt');
     await world.reaches(broken.uuid, 'adopt failed');
     expect(await rests(broken)).toMatchObject({
       powerState: null,
-      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_boot_delay.*[^.]\.$/),
+      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_power_delay.*[^.]\.$/),
     });
     await change(broken, { driverInfo: {} });
     await act(broken, 'adopt');
