@@ -5047,7 +5047,7 @@ export interface operations {
             content: {
                 "application/json": {
                     boot_device?: string;
-                    persistent?: components["schemas"]["Flag"];
+                    persistent?: components["schemas"]["Bool"] | null;
                 };
             };
         };

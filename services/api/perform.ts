@@ -16,8 +16,8 @@ export interface Performer {
   readonly watch: NodeWatch;
 }
 
-/** How often it is looked whether a locked node is free. */
-const LOCKED_POLL_MS = 100;
+/** So often a held node is looked at again. */
+const LOCK_LOOK_MS = 200;
 
 export function createPerformer(own: ApiServices, handlers: Handlers): Performer {
   const idempotency = createIdempotency(own, handlers, ['bulk']);
@@ -42,17 +42,17 @@ export function createPerformer(own: ApiServices, handlers: Handlers): Performer
   }
   return {
     watch,
+    // Most work on a node is short. As Ironic, we let a request wait for its end: not every client comes again after a 409.
     async perform(handler, request, services) {
       const { clock, random, config } = own;
-      const untilMs = clock.monotonicMs() + config.locked_wait_ms;
+      const untilMs = clock.monotonicMs() + config.lock_patience_ms;
       for (let attempt = request; ; ) {
         try {
           return await once(handler, attempt, services);
         } catch (error) {
-          // Most work holds a node for moments: Ironic waits for them as well. What was refused has changed nothing.
-          if (!isServiceError(error, 'NODE_LOCKED') || clock.monotonicMs() >= untilMs) throw error;
-          await sleep(clock, LOCKED_POLL_MS);
-          if (request.signal.aborted) throw error;
+          const isWorthIt = isServiceError(error, 'NODE_LOCKED') && error.context['isFinal'] !== true;
+          if (!isWorthIt || clock.monotonicMs() >= untilMs || request.signal.aborted) throw error;
+          await sleep(clock, LOCK_LOOK_MS, request.signal).catch(() => undefined);
           // The bus answers a repeated id with its first answer.
           attempt = { ...request, requestId: `${request.requestId}/${random.uuid()}` };
         }

@@ -67,8 +67,15 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
     const fence = await reserveNode(tx, node, session(), purpose);
     if (more.patch) await tx.nodes.update(node.uuid, more.patch, fence);
     const { error, runId = null } = more;
-    for (const event of events)
-      await tx.nodes.processEvent(node.uuid, event, { fence, runId, ...(error === undefined ? {} : { error }) });
+    // The error goes with the last event: each one that has it is an entry of the node's history.
+    for (const [index, event] of events.entries()) {
+      const isLast = index === events.length - 1;
+      await tx.nodes.processEvent(node.uuid, event, {
+        fence,
+        runId,
+        ...(isLast && error !== undefined ? { error } : {}),
+      });
+    }
     await tx.nodes.release(node.uuid, fence);
   }
 

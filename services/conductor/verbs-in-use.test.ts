@@ -107,12 +107,12 @@ describe('adopt', () => {
     await act(node, 'adopt');
     await world.reaches(node.uuid, 'active');
     const broken = await manageable({ interfaces: {}, driverInfo: {} });
-    await change(broken, { driverInfo: { fake_boot_delay: 'x' } });
+    await change(broken, { driverInfo: { fake_power_delay: 'x' } });
     await act(broken, 'adopt');
     await world.reaches(broken.uuid, 'adopt failed');
     expect(await rests(broken)).toMatchObject({
       powerState: null,
-      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_boot_delay.*[^.]\.$/),
+      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_power_delay.*[^.]\.$/),
     });
     await change(broken, { driverInfo: {} });
     await act(broken, 'adopt');
@@ -210,6 +210,8 @@ describe('service', () => {
       maintenance: false,
       lastError: expect.stringMatching(/^By request, the service operation was aborted/),
     });
+    const events = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.provision_state'] }, 100);
+    expect(events.filter((event) => event.data['error'] != null).length).toBe(1);
   });
   it('a step that waits for ever ends with the whole service', async () => {
     const node = await active();

@@ -42,6 +42,7 @@ function isVersionFirst(d: Difference): boolean {
 /** A node whose steps Ironic has taken and then failed to clean or deploy with. */
 const ENDS_IN_FAILURE: Readonly<Record<string, RegExp>> = {
   'unknown-step': /node does not support this (clean|deploy) step: /,
+  'no-steps': /No deploy steps returned by the driver/,
   'wants-ramdisk': / requires booting a ramdisk/,
   'broken-drive': /configdrive: configdrive is neither an object nor base64 text/,
 };

@@ -160,7 +160,7 @@ function checkVerb(request: ApiRequest, node: Node, body: JsonObject): Provision
   needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
   if (node.maintenance && (verb === 'active' || verb === 'rebuild')) throw nodeInMaintenance('provisioning', node);
   if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
-    if (node.reservation) throw nodeLocked(node);
+    if (node.reservation) throw nodeLocked(node, { isFinal: true });
     throw actionImpossible(verb, node, node.provisionState);
   }
   checkFields(verb, node, body, request.minor);

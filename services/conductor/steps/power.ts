@@ -85,11 +85,11 @@ export const verify: StepHandler = {
   },
 };
 
-/** `adopt`: the node is as it says; nothing is touched. */
+/** `adopt`: the node is as it says; nothing is touched. It boots from its disk: what a boot over the network needs may be missing. */
 export const adopt: StepHandler = {
   async run(task) {
     try {
-      task.boot.validate(task);
+      task.power.validate(task);
       noticePower(task, await task.power.getPowerState(task), 'adopt');
       return done;
     } catch (error) {
