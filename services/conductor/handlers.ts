@@ -29,7 +29,7 @@ import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { templatesFor } from './templates.ts';
+import { instanceTraits, templatesFor } from './templates.ts';
 
 export interface HandlerOptions {
   readonly db: Db;
@@ -253,6 +253,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
   function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean; reason?: string } {
     try {
       drivers.get(task.node, kind).validate(task);
+      if (kind === 'deploy') instanceTraits(task.node);
       return { result: true };
     } catch (error) {
       if (!isServiceError(error)) throw error;

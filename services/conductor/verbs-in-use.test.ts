@@ -84,6 +84,13 @@ describe('deployment', () => {
     await expect(deploy(node)).rejects.toMatchObject({
       publicMessage: expect.stringContaining('is missing traits CUSTOM_X'),
     });
+    // A scheduler asks before it deploys.
+    const validated = await handlers.validateDriverInterfaces({ nodeUuid: node.uuid }, next());
+    expect(validated['deploy']).toEqual({
+      result: false,
+      reason: expect.stringContaining('is missing traits CUSTOM_X'),
+    });
+    expect(validated['power']).toEqual({ result: true });
   });
   it('is aborted while it holds, and rebuilt', async () => {
     const node = await active();

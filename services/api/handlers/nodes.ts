@@ -384,9 +384,9 @@ export const deleteNode: Handler = async (request, services) => {
     const node = await tx.nodes.get(found.uuid);
     if (!node) throw nodeNotFound(ident);
     if (node.reservation) throw nodeLocked(node);
-    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && node.instanceUuid !== null)
       throw new ServiceError('NODE_ASSOCIATED', `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`);
+    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && !DELETE_ALLOWED_STATES.includes(node.provisionState))
       throw new ServiceError(
         'INVALID_STATE',

@@ -172,6 +172,12 @@ export async function hardware(s: Side): Promise<void> {
     ['GET', `/v1/nodes/validate?node=${s.id('n')}`],
     ['GET', `/v1/nodes/validate?node=${s.id('bare')}`],
   ]);
+  // Traits of the instance have to be traits of the node.
+  for (const traits of [['CUSTOM_A'], 'x', [], ''])
+    await s.all([
+      ['PATCH', bare, [{ op: 'add', path: '/instance_info', value: { traits } }]],
+      ['GET', `${bare}/validate`],
+    ]);
   await s.rest('n');
   await s.send('GET', at);
 }
