@@ -205,8 +205,8 @@ describe.each(RESOURCES)('$path', (r) => {
     if (r.since === 1) return;
     expect((await api.request('GET', r.path, { version: r.since })).status).toBe(200);
     expect((await api.request('GET', r.path, { version: r.since - 1 })).status).toBe(404);
-    // Two of Ironic's controllers refuse the method instead.
-    const status = /allocations|deploy_templates/.test(r.path) ? 405 : 404;
+    // Some of Ironic's controllers refuse the method instead.
+    const status = /allocations|deploy_templates|runbooks/.test(r.path) ? 405 : 404;
     expect((await api.request('POST', r.path, { version: r.since - 1, body: r.body })).status).toBe(status);
   });
 });
