@@ -29,7 +29,7 @@ export interface TakeOver {
 
 /** What was awaited gets at least this long after a hand-over: it could not be noticed while nobody looked. */
 const GRACE_MS = 60_000;
-const PAGE = 500;
+const PAGE = 1000;
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { db, clock, session, log, config } = options;
@@ -80,21 +80,15 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       });
   }
 
-  /** All of them: those that somebody works on would hide the others behind a page. */
-  async function* nodesIn(provisionState: ProvisionState): AsyncGenerator<Node> {
-    for (let marker: string | undefined; ; ) {
-      const page = await db.read.nodes
-        .list({ provisionState, includeChildren: true }, { limit: PAGE, ...(marker ? { marker } : {}) })
-        .catch((error: unknown) => {
-          // The last node of the page before was deleted meanwhile: the next round sees the rest.
-          if (isServiceError(error, 'NOT_FOUND')) return [];
-          throw error;
-        });
-      yield* page;
-      if (page.length < PAGE) return;
-      marker = page.at(-1)!.uuid;
-    }
-  }
+  const inState = (provisionState: ProvisionState, marker: string | undefined): Promise<Node[]> => {
+    const filter = { provisionState, includeChildren: true };
+    if (marker === undefined) return db.read.nodes.list(filter, { limit: PAGE });
+    return db.read.nodes.list(filter, { limit: PAGE, marker }).catch((error: unknown) => {
+      // The last node of the page before was deleted meanwhile: the next round sees the rest.
+      if (isServiceError(error, 'NOT_FOUND')) return [];
+      throw error;
+    });
+  };
 
   return {
     async sweep() {
@@ -118,18 +112,24 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     },
     async failStranded() {
       const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
+      // All of them: those that somebody works on would hide the others behind a page.
       for (const provisionState of working)
-        for await (const node of nodesIn(provisionState)) {
-          if (!isForUs(node) || (await db.read.runs.current(node.uuid))) continue;
-          await db.write('node.stranded', async (tx) => {
-            const fresh = await tx.nodes.get(node.uuid);
-            if (fresh?.provisionState !== provisionState || (await tx.runs.current(node.uuid))) return;
-            const verbs: readonly string[] = Object.hasOwn(VERBS_OF_STATE, provisionState)
-              ? VERBS_OF_STATE[provisionState as keyof typeof VERBS_OF_STATE]
-              : ['an unknown verb'];
-            const error = `The node was in "${provisionState}" and no work (${verbs.join(' or ')}) is recorded for it.`;
-            await tx.nodes.processEvent(node.uuid, 'fail', { error });
-          });
+        for (let marker: string | undefined; ; ) {
+          const page = await inState(provisionState, marker);
+          for (const node of page) {
+            if (!isForUs(node)) continue;
+            await db.write('node.stranded', async (tx) => {
+              const fresh = await tx.nodes.get(node.uuid);
+              if (fresh?.provisionState !== provisionState || (await tx.runs.current(node.uuid))) return;
+              const verbs: readonly string[] = Object.hasOwn(VERBS_OF_STATE, provisionState)
+                ? VERBS_OF_STATE[provisionState as keyof typeof VERBS_OF_STATE]
+                : ['an unknown verb'];
+              const error = `The node was in "${provisionState}" and no work (${verbs.join(' or ')}) is recorded for it.`;
+              await tx.nodes.processEvent(node.uuid, 'fail', { error });
+            });
+          }
+          if (page.length < PAGE) break;
+          marker = page.at(-1)!.uuid;
         }
     },
   };
