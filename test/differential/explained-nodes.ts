@@ -278,7 +278,9 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     id: 'fake-power',
     why: 'A deployed server is on: also fake hardware is switched on at the end. With Ironic it stays as it was.',
     fits: (d) =>
-      ['allocations', 'deployment', 'rescue', 'life-cycle', 'patch-in-states', 'power'].includes(d.scenario) &&
+      ['allocations', 'deployment', 'rescue', 'life-cycle', 'node-delete', 'patch-in-states', 'power'].includes(
+        d.scenario,
+      ) &&
       d.at.endsWith('/power_state') &&
       d.ironic === '"power off"' &&
       d.ours === '"power on"',
