@@ -167,7 +167,7 @@ export interface NodeRepository {
       readonly error?: string | null;
     },
   ): Promise<{ from: ProvisionState; to: ProvisionState; target: StableState | null; node: Node }>;
-  /** Nodes whose lease belongs to a session that has expired or is gone, oldest first. */
+  /** Nodes on which no run goes on and whose lease belongs to a session that has expired or is gone, oldest first. */
   listOrphaned(limit: number): Promise<Array<{ uuid: NodeId; reservation: Reservation }>>;
   /** The config drive lies in a table of its own (encrypted at rest). */
   setConfigDrive(uuid: NodeId, value: JsonObject | string | null): Promise<void>;
@@ -229,6 +229,8 @@ export interface RunRepository {
   update(id: RunId, fence: number, patch: RunPatch): Promise<Run>;
   /** Hands the run to another session together with the node's new fence. */
   takeOver(id: RunId, session: SessionId, fence: number): Promise<Run>;
+  /** Forgets runs that ended before `olderThan` (ms since the epoch) and whose node is gone. Gives how many. */
+  purge(olderThan: number): Promise<number>;
 }
 
 export interface EventFilter {

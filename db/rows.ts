@@ -89,7 +89,7 @@ export function fromColumn(
     case 'sealed':
       return value === '{}' ? {} : cipher.openFields(String(value), owner, name);
     case 'closed':
-      return JSON.parse(cipher.open(String(value), owner, name));
+      return cipher.openJson(String(value), owner, name);
   }
 }
 

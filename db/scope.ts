@@ -3,7 +3,7 @@
  * transaction. So no handler can forget to look, and a repository that is new does not compile until it is said how it is seen.
  */
 import { hasRole, ServiceError } from '@bessemer/core';
-import type { Node, NodeId, Role, Run, StoredEvent, VolumeTarget } from '@bessemer/core';
+import type { JsonObject, Node, NodeId, Role, Run, StoredEvent, VolumeTarget } from '@bessemer/core';
 import type {
   Db,
   EventRepository,
@@ -300,11 +300,28 @@ function scopeTokens(tokens: TokenRepository, project: string): TokenRepository 
   };
 }
 
-function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string): RunRepository {
+/** Of what is waited for, what a lessee is told instead: who is to change the power has the address of the BMC in its name. */
+const placeless = ({ what }: { readonly what?: unknown }): { readonly from?: string } =>
+  what === 'power' ? { from: 'the BMC' } : {};
+
+function scopeRuns(
+  runs: RunRepository,
+  nodes: NodeRepository,
+  events: EventRepository,
+  project: string,
+): RunRepository {
   const see = async (run: Run | undefined): Promise<Run | undefined> => {
     const node = run && (await nodes.get(run.nodeUuid));
     if (!run || !node) return undefined;
-    return node.owner === project || run.error === null ? run : { ...run, error: REDACTED.last_error };
+    if (node.owner === project) return run;
+    // That a run ended is an event: a lessee that sees none of a run's was not there yet.
+    if (run.finishedAt !== null && (await events.listLast({ runId: run.id, visibleTo: project }, 1)).length === 0)
+      return undefined;
+    return {
+      ...run,
+      error: run.error === null ? null : REDACTED.last_error,
+      waitingFor: run.waitingFor && { ...run.waitingFor, ...placeless(run.waitingFor) },
+    };
   };
   return {
     ...runs,
@@ -316,17 +333,24 @@ function scopeRuns(runs: RunRepository, nodes: NodeRepository, project: string):
 
 function scopeEvents(events: EventRepository, nodes: NodeRepository, project: string): EventRepository {
   /** A lessee sees that something failed, not how: the words of drivers tell of the BMC. */
+  const redacted = ({ type, data }: StoredEvent): JsonObject => ({
+    ...(Object.hasOwn(data, 'error') ? { error: REDACTED.last_error } : {}),
+    ...(type === 'run.waiting' ? placeless(data) : {}),
+  });
   const see = async (found: readonly StoredEvent[]): Promise<StoredEvent[]> => {
-    const uuids = [
-      ...new Set(found.flatMap((e) => (e.nodeUuid && Object.hasOwn(e.data, 'error') ? [e.nodeUuid] : []))),
-    ];
-    const lent = new Set<string>();
-    for (const uuid of uuids) if ((await nodes.get(uuid))?.owner !== project) lent.add(uuid);
-    return found.map((event) =>
-      event.nodeUuid && lent.has(event.nodeUuid) && Object.hasOwn(event.data, 'error')
-        ? { ...event, data: { ...event.data, error: REDACTED.last_error } }
-        : event,
-    );
+    const relations = new Map<string, boolean>();
+    const isLent = async (uuid: NodeId): Promise<boolean> => {
+      const known = relations.get(uuid) ?? (await nodes.get(uuid))?.owner !== project;
+      relations.set(uuid, known);
+      return known;
+    };
+    const seenEvents: StoredEvent[] = [];
+    for (const event of found) {
+      const more = redacted(event);
+      const isHidden = Object.keys(more).length > 0 && event.nodeUuid !== null && (await isLent(event.nodeUuid));
+      seenEvents.push(isHidden ? { ...event, data: { ...event.data, ...more } } : event);
+    }
+    return seenEvents;
   };
   return {
     ...events,
@@ -348,7 +372,7 @@ function scopeRepositories(all: Repositories, { project, role }: Scope): Reposit
     allocations: scopeOwned(all.allocations, project, 'Allocation'),
     runbooks: scopeOwned(all.runbooks, project, 'Runbook', (runbook) => runbook.public),
     tokens: scopeTokens(all.tokens, project),
-    runs: scopeRuns(all.runs, nodes, project),
+    runs: scopeRuns(all.runs, nodes, all.events, project),
     events: scopeEvents(all.events, nodes, project),
     // The system's own: what a project may do with them is said by the policy alone.
     chassis: all.chassis,

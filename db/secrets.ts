@@ -31,6 +31,8 @@ const NAMED = new Set([
   'agent_secret_token',
   'config_drive',
   'configdrive',
+  // Of a temporary URL whoever has it may read it.
+  'image_url',
 ]);
 const ENDING = /(^|_)(password|passwd|passphrase|secret|token|credentials?|(?<!public_)key)$/;
 
@@ -68,6 +70,8 @@ export interface Cipher {
   seal(plain: string, owner: string, field: string): string;
   /** @throws Error when the key is unknown or the text was changed or belongs elsewhere. */
   open(sealed: string, owner: string, field: string): string;
+  /** The same for JSON text that may have been stored before its column was sealed. @throws Error as `open`. */
+  openJson(stored: string, owner: string, field: string): Json;
   /** JSON text of `value` with every secret field sealed, at any depth. Null, undefined and empty texts stay as they are. */
   sealFields(value: JsonObject, owner: string, field: string): string;
   openFields(json: string, owner: string, field: string): JsonObject;
@@ -146,6 +150,7 @@ export function createCipher(keys: SecretKeys, random: Random): Cipher {
   return {
     seal,
     open,
+    openJson: (stored, owner, field) => JSON.parse(SEALED.test(stored) ? open(stored, owner, field) : stored),
     sealFields: (value, owner, field) => JSON.stringify(walk(value, owner, field, sealValue)),
     openFields(json, owner, field) {
       const parsed: JsonObject = JSON.parse(json);

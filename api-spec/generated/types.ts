@@ -2192,7 +2192,7 @@ export interface components {
         };
         TemplateStep: {
             /** @enum {string} */
-            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            interface: "vendor" | "power" | "management" | "firmware" | "deploy" | "bios" | "raid";
             step: string;
             args: Record<string, never>;
             priority: number | string;
@@ -2275,8 +2275,8 @@ export interface components {
         };
         VifAttach: {
             id: string;
-            port_uuid?: string;
-            portgroup_uuid?: string;
+            port_uuid?: string | null;
+            portgroup_uuid?: string | null;
         };
         VirtualMediaAttach: {
             /** @enum {string} */
@@ -2551,7 +2551,7 @@ export interface components {
         };
         RunbookStep: {
             /** @enum {string} */
-            interface: "power" | "management" | "deploy" | "bios" | "raid" | "firmware" | "vendor" | "boot" | "inspect";
+            interface: "vendor" | "power" | "management" | "firmware" | "deploy" | "bios" | "raid";
             step: string;
             args?: Record<string, never>;
             order: number | string;
@@ -2972,7 +2972,7 @@ export interface components {
             content: {
                 "application/json": {
                     children: string[];
-                    links: Record<string, never>[];
+                    links: Record<string, never>;
                 };
             };
         };
@@ -4000,6 +4000,7 @@ export interface operations {
                 sort_dir?: components["parameters"]["sort_dir"];
                 fields?: components["parameters"]["fields"];
                 detail?: components["parameters"]["detail"];
+                phase?: string;
             };
             header?: never;
             path?: never;
@@ -5046,7 +5047,7 @@ export interface operations {
             content: {
                 "application/json": {
                     boot_device?: string;
-                    persistent?: components["schemas"]["Bool"];
+                    persistent?: components["schemas"]["Bool"] | null;
                 };
             };
         };

@@ -54,6 +54,9 @@ export interface AllocationFilter {
   readonly owner?: string;
   readonly visibleTo?: string;
 }
+export interface InspectionRuleFilter {
+  readonly phase?: string;
+}
 export interface RunbookFilter {
   /** Its own and the public ones. */
   readonly visibleTo?: string;
@@ -72,6 +75,6 @@ export interface PlainResources {
   readonly volumeTargets: ResourceRepository<VolumeTarget, OfNodeFilter>;
   readonly deployTemplates: ResourceRepository<DeployTemplate, object>;
   readonly runbooks: ResourceRepository<Runbook, RunbookFilter>;
-  readonly inspectionRules: ResourceRepository<InspectionRule, object>;
+  readonly inspectionRules: ResourceRepository<InspectionRule, InspectionRuleFilter>;
   readonly allocations: ResourceRepository<Allocation, AllocationFilter>;
 }

@@ -7,6 +7,7 @@ import { initial } from './0001-initial.ts';
 import { resources } from './0002-resources.ts';
 import { tokens } from './0005-tokens.ts';
 import { beyondIronic } from './0006-beyond-ironic.ts';
+import { lentNodes } from './0007-lent-nodes.ts';
 
 export interface Migration {
   /** Stored in the database: never rename one that was released. */
@@ -14,7 +15,7 @@ export interface Migration {
   up(knex: Knex): Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [initial, resources, tokens, beyondIronic];
+export const MIGRATIONS: readonly Migration[] = [initial, resources, tokens, beyondIronic, lentNodes];
 
 const source: Knex.MigrationSource<Migration> = {
   getMigrations: async () => [...MIGRATIONS],

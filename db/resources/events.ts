@@ -21,6 +21,17 @@ const append = statement((b) =>
   }),
 );
 
+/**
+ * The id after which come the events that are yet to happen. On PostgreSQL the sequence knows it whatever the transaction has
+ * seen: events that others are writing at this moment do not count.
+ */
+export const lastEventId = (b: Builder): Knex.Raw =>
+  b.knex.raw(
+    b.engine === 'sqlite'
+      ? '(select coalesce(max(id), 0) from events)'
+      : '(select case when is_called then last_value else 0 end from events_id_seq)',
+  );
+
 /** The events that nothing can be put before any more, with their cursor. */
 function settled(b: Builder): Knex.QueryBuilder {
   const columns = ['id', 'at', 'type', 'node_uuid', 'run_id', 'severity', 'data'];
@@ -107,7 +118,8 @@ function filterOf(filter: EventFilter): {
       if (filter.visibleTo !== undefined)
         query.whereRaw(
           `(node_uuid in (select uuid from nodes where owner = ?)
-            or (node_uuid in (select uuid from nodes where lessee = ?) and type not like 'access.%'))`,
+            or (type not like 'access.%' and exists (select 1 from nodes
+              where nodes.uuid = events.node_uuid and nodes.lessee = ? and nodes.lent_after < events.id)))`,
           [param('visibleTo'), param('visibleTo')],
         );
     },

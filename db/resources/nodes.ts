@@ -10,6 +10,7 @@ import type { Builder, Row, Value } from '../statements/statement.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../statements/violations.ts';
 import { nodeNotFound, requireFence } from './context.ts';
 import type { Context } from './context.ts';
+import { lastEventId } from './events.ts';
 import { createNodeDocuments } from './node-documents.ts';
 import { createLeases } from './node-leases.ts';
 import { createProvisioning } from './node-provisioning.ts';
@@ -42,6 +43,10 @@ const updates = statementFamily();
 const powerUpdates = statementFamily();
 const lists = statementFamily();
 const valuesByIdent = statementFamily();
+
+/** A lessee that stays sees what it saw; another one sees what happens from now on. */
+const lentAfter = (b: Builder) =>
+  b.knex.raw('case when lessee is distinct from ? then ? else lent_after end', [param('lessee'), lastEventId(b)]);
 
 /** What a column holds when a new node does not say. */
 const DEFAULTS: NodePatch = {
@@ -155,7 +160,12 @@ export function createNodeRepository(context: Context): NodeRepository {
       const insert = inserts(columns.join(), (b) =>
         b
           .knex('nodes')
-          .insert({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), created_at: b.now() })
+          .insert({
+            ...Object.fromEntries(columns.map((c) => [c, param(c)])),
+            created_at: b.now(),
+            // Events of a node that had the same uuid are no business of the lessee's.
+            lent_after: lastEventId(b),
+          })
           .onConflict()
           .ignore(),
       );
@@ -239,7 +249,11 @@ export function createNodeRepository(context: Context): NodeRepository {
           b
             .knex('nodes')
             .where('uuid', param('uuid'))
-            .update({ ...Object.fromEntries(columns.map((c) => [c, param(c)])), updated_at: b.later('updated_at') }),
+            .update({
+              ...Object.fromEntries(columns.map((c) => [c, param(c)])),
+              ...(columns.includes('lessee') ? { lent_after: lentAfter(b) } : {}),
+              updated_at: b.later('updated_at'),
+            }),
         );
         try {
           if ((await sql.run(update, { ...wide, uuid })) === 0) throw nodeNotFound(uuid);

@@ -1,7 +1,7 @@
 /** Chassis, deploy templates, runbooks, inspection rules and allocations. */
 import { ServiceError } from '@bessemer/core';
 import type { Allocation, Chassis, DeployTemplate, InspectionRule, Runbook } from '@bessemer/core';
-import type { AllocationFilter, RunbookFilter } from '../contracts/resource.ts';
+import type { AllocationFilter, InspectionRuleFilter, RunbookFilter } from '../contracts/resource.ts';
 import { columns } from '../rows.ts';
 import { param } from '../statements/statement.ts';
 import { tableRepository } from './table.ts';
@@ -63,13 +63,14 @@ export const createRunbookRepository = tableRepository<Runbook, RunbookFilter>({
   },
 });
 
-export const createInspectionRuleRepository = tableRepository<InspectionRule, object>({
+export const createInspectionRuleRepository = tableRepository<InspectionRule, InspectionRuleFilter>({
   table: 'inspection_rules',
   columns: columns('', {
     text: 'uuid description phase scope',
     number: 'priority created_at updated_at',
     boolean: 'sensitive',
-    list: 'conditions actions',
+    // They may set passwords.
+    closed: 'conditions actions',
   }),
   noun: 'inspection rule',
   notFound: { code: 'INSPECTION_RULE_NOT_FOUND', message: (ident) => `Inspection rule ${ident} could not be found.` },

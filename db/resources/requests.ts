@@ -1,4 +1,5 @@
 /** The first answer to each request id. */
+import type { JsonObject } from '@bessemer/core';
 import type { RequestRepository } from '../repositories.ts';
 import { first, param, statement } from '../statements/statement.ts';
 import type { Context } from './context.ts';
@@ -13,14 +14,15 @@ const put = statement((b) =>
 );
 const purge = statement((b) => b.knex('requests').where('created_at', '<', param('olderThan')).delete());
 
-export function createRequestRepository({ sql }: Context): RequestRepository {
+export function createRequestRepository({ sql, cipher }: Context): RequestRepository {
   return {
     async get(requestId) {
       const row = await first(sql, get, { requestId });
-      return row && JSON.parse(String(row['answer']));
+      return row && (cipher.openJson(String(row['answer']), requestId, 'answer') as JsonObject);
     },
     async put(requestId, answer) {
-      await sql.run(put, { requestId, answer: JSON.stringify(answer) });
+      // A console's address or what a vendor's method says may be as good as a password.
+      await sql.run(put, { requestId, answer: cipher.seal(JSON.stringify(answer), requestId, 'answer') });
     },
     purge: (olderThan) => sql.run(purge, { olderThan }),
   };

@@ -70,6 +70,14 @@ const prune = statement((b) =>
     .whereNotIn('seq', ofNode(b).whereIn('verb', ['deploy', 'rebuild']).select(b.knex.raw('coalesce(max(seq), 0)')))
     .delete(),
 );
+/** Of nodes that are gone. The nodes are found in the index first: most runs are of nodes that are there. */
+const purge = statement((b) =>
+  b.knex.raw(
+    `delete from runs where finished_at is not null and updated_at < ? and node_uuid in
+      (select node_uuid from (select distinct node_uuid from runs) as known except select uuid from nodes)`,
+    [param('olderThan')],
+  ),
+);
 const updates = statementFamily();
 
 const notFound = (id: string) => new ServiceError('RUN_NOT_FOUND', `Run ${id} could not be found.`);
@@ -166,5 +174,7 @@ export function createRunRepository(context: Context): RunRepository {
         throw staleFence(before.nodeUuid, fence, lease);
       return mustGet(id);
     },
+
+    purge: (olderThan) => sql.run(purge, { olderThan }),
   };
 }

@@ -1,6 +1,6 @@
 import { STATES } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addNode, codeOf, heartbeat, newSession } from './fixtures.ts';
+import { addNode, codeOf, heartbeat, newRun, newSession } from './fixtures.ts';
 import type { DbUnderTest, MakeDb } from './fixtures.ts';
 
 export function describeLifeCycle(make: MakeDb): void {
@@ -95,6 +95,18 @@ export function describeLifeCycle(make: MakeDb): void {
       );
       await t.db.write('test', (tx) => tx.nodes.update(uuid, { extra: { b: 1 } }, 2));
       expect((await t.db.read.nodes.get(uuid))?.extra).toEqual({ b: 1 });
+    });
+
+    it('of a dead session are no orphans while a run goes on under them', async () => {
+      const uuid = await addNode(t.db);
+      const a = newSession();
+      await heartbeat(t.db, a);
+      const { fence } = (await reserve(uuid, a))!;
+      const { id } = await t.db.write('test', (tx) => tx.runs.create(newRun(uuid, fence)));
+      await t.db.write('test', (tx) => tx.conductors.end(a));
+      expect(await t.db.read.nodes.listOrphaned(10)).toEqual([]);
+      await t.db.write('test', (tx) => tx.runs.update(id, fence, { state: 'failed', finishedAt: 1 }));
+      expect((await t.db.read.nodes.listOrphaned(10)).map((orphan) => orphan.uuid)).toEqual([uuid]);
     });
 
     it('pass on at once from a session that was ended or never was', async () => {

@@ -160,6 +160,26 @@ export function describeOthers(make: MakeDb): void {
       expect(await db.read.runs.listUnfinished()).toEqual([]);
     });
 
+    it('are forgotten a while after their node has gone and they have ended', async () => {
+      const { db } = t;
+      const make = async (isOver: boolean, isGone: boolean) => {
+        const { node, fence } = await leased();
+        return db.write('test', async (tx) => {
+          const { id } = await tx.runs.create(newRun(node, fence));
+          if (isOver) await tx.runs.update(id, fence, { state: 'done', finishedAt: 1 });
+          if (isGone) await tx.nodes.remove(node);
+          return id;
+        });
+      };
+      const [there, open, gone] = [await make(true, false), await make(false, true), await make(true, true)];
+      const purge = async (olderThan: number) => db.write('test', (tx) => tx.runs.purge(olderThan));
+      const now = await db.now();
+      expect(await purge(now - 60_000)).toBe(0);
+      expect(await purge(now + 60_000)).toBe(1);
+      expect(await db.read.runs.get(gone)).toBeUndefined();
+      for (const id of [there, open]) expect((await db.read.runs.get(id))?.id).toBe(id);
+    });
+
     it('are kept for a while: the newest of each node, and its last deployment', async () => {
       const { db } = t;
       const { node, fence } = await leased();

@@ -1,8 +1,8 @@
-import { asNodeId, type JsonObject, type NodeId, type Role } from '@bessemer/core';
+import { asNodeId, type JsonObject, type NodeId, type Role, type RunId } from '@bessemer/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Db } from '../repositories.ts';
 import { scopedDb } from '../scope.ts';
-import { addNode, codeOf, newPortId, newUuid } from './fixtures.ts';
+import { addNode, codeOf, heartbeat, newPortId, newRun, newSession, newUuid } from './fixtures.ts';
 import type { DbUnderTest, MakeDb } from './fixtures.ts';
 
 export function describeScope(make: MakeDb): void {
@@ -135,6 +135,100 @@ export function describeScope(make: MakeDb): void {
         await p.read.events.listLast(filter, 100),
       ])
         expect(events.map((e) => [e.type, e.nodeUuid, e.data['error']])).toEqual(expected);
+    });
+
+    it('tells a lessee that the power is waited for, not where the BMC is', async () => {
+      const session = newSession();
+      await heartbeat(t.db, session);
+      const waitingFor = { what: 'power', from: 'the BMC at 192.0.2.1', since: 1, until: 2, hint: 'h', position: null };
+      const run = await write(t.db, async (tx) => {
+        const { fence } = (await tx.nodes.reserve(leased, session, 'host', 'test'))!;
+        const made = await tx.runs.create(newRun(leased, fence));
+        const { what, from, until } = waitingFor;
+        await tx.events.append({ type: 'run.waiting', nodeUuid: leased, runId: made.id, data: { what, from, until } });
+        return tx.runs.update(made.id, fence, { waitingFor });
+      });
+      const seenBy = async (project: string) => {
+        const { runs, events } = as(project).read;
+        const [event] = await events.listLast({ runId: run.id }, 1);
+        return [(await runs.current(leased))?.waitingFor?.from, event?.data];
+      };
+      expect(await seenBy('p')).toEqual(['the BMC', { what: 'power', from: 'the BMC', until: 2 }]);
+      expect(await seenBy('q')).toEqual([waitingFor.from, { what: 'power', from: waitingFor.from, until: 2 }]);
+    });
+
+    it('tells a lessee what happened since the node was lent to it, and the owner everything', async () => {
+      const append = (text: string) =>
+        write(t.db, (tx) => tx.events.append({ type: 'power.ordered', nodeUuid: owned, runId: null, data: { text } }));
+      const lend = (lessee: string | null) => write(t.db, (tx) => tx.nodes.update(owned, { lessee }));
+      const filter = { types: ['power.ordered'], nodeUuid: owned };
+      const seenBy = async (project: string) => {
+        const { events } = as(project).read;
+        const found = (await events.listAfter(undefined, filter, 100)).map((e) => e.data['text']);
+        expect((await events.listLast(filter, 100)).map((e) => e.data['text'])).toEqual(found);
+        return found;
+      };
+      await append('mine');
+      await lend('first');
+      await append('for first');
+      // A change that leaves the lessee what it is takes nothing away.
+      await write(t.db, (tx) => tx.nodes.update(owned, { lessee: 'first', extra: { a: 1 } }));
+      expect(await seenBy('first')).toEqual(['for first']);
+      await lend(null);
+      await append('between');
+      expect(await seenBy('first')).toEqual([]);
+      // In the transaction of the lending: what it was before, and what comes of it.
+      await write(t.db, async (tx) => {
+        const event = (text: string) =>
+          ({ type: 'power.ordered', nodeUuid: owned, runId: null, data: { text } }) as const;
+        await tx.events.append(event('before'));
+        await tx.nodes.update(owned, { lessee: 'second' });
+        await tx.events.append(event('after'));
+      });
+      expect(await seenBy('second')).toEqual(['after']);
+      await lend('first');
+      await append('again');
+      expect(await seenBy('first')).toEqual(['again']);
+      expect(await seenBy('second')).toEqual([]);
+      expect(await seenBy('p')).toEqual(['mine', 'for first', 'between', 'before', 'after', 'again']);
+    });
+
+    it('tells a lessee nothing of a node of the same uuid that was there before', async () => {
+      await write(t.db, (tx) =>
+        tx.events.append({ type: 'power.ordered', nodeUuid: leased, runId: null, data: { of: 'the old one' } }),
+      );
+      await write(t.db, (tx) => tx.nodes.remove(leased));
+      await write(t.db, (tx) => tx.nodes.create({ uuid: leased, driver: 'fake-hardware', lessee: 'p' }));
+      expect(await as('p').read.events.listLast({ nodeUuid: leased }, 10)).toEqual([]);
+    });
+
+    it('shows a lessee the runs that were not over when the node was lent to it', async () => {
+      const session = newSession();
+      await heartbeat(t.db, session);
+      const fence = await write(t.db, async (tx) => (await tx.nodes.reserve(owned, session, 'host', 'test'))!.fence);
+      const begin = async () => {
+        const run = newRun(owned, fence);
+        await write(t.db, (tx) => tx.runs.create(run));
+        return run.id;
+      };
+      const end = (id: RunId) =>
+        write(t.db, async (tx) => {
+          await tx.runs.update(id, fence, { state: 'done', finishedAt: 1 });
+          await tx.events.append({ type: 'run.finished', nodeUuid: owned, runId: id, data: {} });
+        });
+      const before = await begin();
+      await end(before);
+      const during = await begin();
+      await write(t.db, (tx) => tx.nodes.update(owned, { lessee: 'l' }));
+      const { runs } = as('l').read;
+      expect(await runs.get(before)).toBeUndefined();
+      expect((await runs.current(owned))?.id).toBe(during);
+      await end(during);
+      expect((await runs.get(during))?.id).toBe(during);
+      expect((await runs.latest(owned))?.id).toBe(during);
+      await write(t.db, (tx) => tx.nodes.update(owned, { lessee: 'later' }));
+      expect(await as('later').read.runs.latest(owned, ['deploy'])).toBeUndefined();
+      expect((await as('p').read.runs.get(before))?.id).toBe(before);
     });
   });
 }

@@ -67,6 +67,13 @@ export const CONFIG_SCHEMA = {
       default: '',
       help: 'Base of the links in answers. Empty: taken from the request.',
     },
+    lock_patience_ms: {
+      type: 'number',
+      default: 2000,
+      min: 0,
+      max: 30_000,
+      help: 'How long a request waits for a node that somebody else is at work on before it is refused with 409.',
+    },
     max_limit: { type: 'number', default: 1000, min: 1, max: 100_000, help: 'Largest and default page of a list.' },
   },
   access: {

@@ -4,12 +4,15 @@ import type { Node } from './resources.ts';
 
 type Named = Pick<Node, 'uuid'>;
 
-/** Somebody works on the node at this moment. */
-export const nodeLocked = ({ uuid, reservation }: Pick<Node, 'uuid' | 'reservation'>): ServiceError =>
+/** Somebody works on the node at this moment. `isFinal`: that work moves the node on, so that waiting for its end is of no use. */
+export const nodeLocked = (
+  { uuid, reservation }: Pick<Node, 'uuid' | 'reservation'>,
+  { isFinal = false } = {},
+): ServiceError =>
   new ServiceError(
     'NODE_LOCKED',
     `Node ${uuid} is locked by host ${reservation?.conductor ?? 'unknown'}, please retry after the current operation is completed.`,
-    { context: { purpose: reservation?.purpose } },
+    { context: { purpose: reservation?.purpose, isFinal } },
   );
 
 /** @param state as the client knows it: a provision state, or a power state. */

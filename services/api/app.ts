@@ -14,8 +14,9 @@ import { createDocs } from './docs/index.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
-import { createExchange, type Exchange } from './http/exchange.ts';
-import { checkBody, checkQuery, matchOperation, responseProblem } from './http/operations.ts';
+import { createExchange, type Exchange, pathOf } from './http/exchange.ts';
+import { inOrder } from './http/in-order.ts';
+import { checkBody, checkQuery, matchOperation, methodsAt, missesNode, responseProblem } from './http/operations.ts';
 import { MAX_MINOR, MIN_MINOR, negotiateMinor, VERSION_HEADERS } from './http/versions.ts';
 import { createPerformer } from './perform.ts';
 import type { ApiServices, Reply } from './request.ts';
@@ -41,8 +42,6 @@ export interface Api {
 const requestIdOf = (sent: string | undefined, fresh: string) =>
   sent && /^req-[\w-]{1,100}$/.test(sent) ? sent : fresh;
 
-/** What most clients ask for, and what no parser can trip over. */
-const PLAIN_URL = /^\/[\w/.~-]*(\?[\w/.~,=&:+-]*)?$/;
 const UNVERSIONED =
   /^\/(nodes|ports|portgroups|chassis|drivers|conductors|volume|allocations|deploy_templates|runbooks|inspection_rules|shards|lookup|heartbeat|continue_inspection)(\/|$)/;
 
@@ -54,6 +53,27 @@ interface Answer {
   readonly operation: string;
   readonly reply: Reply;
 }
+
+/** Methods at a path of the specification, without a word of those that are not there. */
+function optionsOf(path: string): Record<string, string> {
+  const allowed = methodsAt(versioned(path));
+  return allowed.length === 0 ? {} : { Allow: allowed.join(', ') };
+}
+
+/** Paths without /v1 mean version 1, as Ironic routes them. */
+const versioned = (path: string): string => (UNVERSIONED.test(path) ? `/v1${path}` : path);
+
+const minorOf = (ctx: Exchange, path: string): number =>
+  negotiateMinor(
+    ctx.get(VERSION_HEADERS.version) || undefined,
+    ctx.get('OpenStack-API-Version') || undefined,
+    // The controller of the version document looks at the version by itself.
+    /^\/v1\/?$/.test(path) ? (code, message) => new ServiceError(code, message) : undefined,
+  );
+
+/** Who did not say by which name it asks (HTTP/1.0) is told the address that it asks. */
+const hostOf = ({ host, req: { socket } }: Exchange): string =>
+  host || `${socket.localFamily === 'IPv6' ? `[${socket.localAddress}]` : socket.localAddress}:${socket.localPort}`;
 
 /** What stays the same when a request is read in two ways. */
 interface Asking {
@@ -70,6 +90,9 @@ function namesItsLast(method: string, path: string): boolean {
 
 /** Who asks for what everybody may: the service's own documents. */
 const NOBODY: Identity = { user: 'nobody', role: 'reader', project: null };
+
+/** A name and a port. It stands in every link: a long one would make a list of nodes a hundred megabytes. */
+const MAX_HOST = 255 + 6;
 
 /** How long clients may take to finish when the service stops. */
 const STOP_PATIENCE_MS = 2_000;
@@ -138,14 +161,19 @@ export function createApi(given: ApiOptions): Api {
   async function answer(ctx: Exchange, requestId: string): Promise<Answer> {
     if (ctx.path.includes('%00') || ctx.querystring.includes('%00'))
       throw new ServiceError('INVALID_PARAMETER', 'The URL holds the character U+0000 (%00), which no name has.');
+    // Balancers ask whether anybody is there with OPTIONS or HEAD, and are not logged in.
+    if (ctx.method === 'OPTIONS') return { operation: 'options', reply: { status: 200, headers: optionsOf(ctx.path) } };
+    if (ctx.host.length > MAX_HOST)
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `The Host header has more than ${MAX_HOST} characters, which no name has.`,
+      );
     if (docs.has(ctx.path)) return { operation: 'docs', reply: await readDocs(ctx) };
-    // Paths without /v1 mean version 1, as Ironic routes them.
-    const path = UNVERSIONED.test(ctx.path) ? `/v1${ctx.path}` : ctx.path;
-    const minor = negotiateMinor(
-      ctx.get(VERSION_HEADERS.version) || undefined,
-      ctx.get('OpenStack-API-Version') || undefined,
-    );
-    ctx.set(VERSION_HEADERS.version, `1.${minor}`);
+    const path = versioned(ctx.path);
+    // What versions there are must be seen with any.
+    const isRoot = path === '/';
+    const minor = isRoot ? MIN_MINOR : minorOf(ctx, path);
+    if (!isRoot) ctx.set(VERSION_HEADERS.version, `1.${minor}`);
     if (minor >= 107) ctx.set('X-OpenStack-Request-Id', requestId);
     let sent: Promise<Json | undefined> | undefined;
     const asked = { minor, requestId, readBody: () => (sent ??= readJsonBody(ctx.req, path)) };
@@ -172,13 +200,10 @@ export function createApi(given: ApiOptions): Api {
   }
 
   async function answerAt(ctx: Exchange, path: string, { minor, requestId, readBody }: Asking): Promise<Answer> {
-    const match = matchOperation(ctx.method, path);
+    if (missesNode(path)) throw new ServiceError('MISSING_PARAMETER', 'Missing mandatory parameter: node_ident');
+    const match = matchOperation(ctx.method === 'HEAD' && !path.startsWith('/v1') ? 'GET' : ctx.method, path);
     if (match.kind === 'none') throw routeError('NOT_FOUND', `There is nothing at ${ctx.path.slice(0, 200)}.`);
-    if (match.kind === 'method') {
-      const { error, allowed } = wrongMethod(ctx.method, match, minor);
-      if (allowed) ctx.set('Allow', allowed);
-      throw error;
-    }
+    if (match.kind === 'method') throw wrongMethod(ctx.method, match, minor);
     const { operation, params } = match;
     if (options.authenticator.strategy === 'noauth')
       checkLocalCaller(ctx.get('Host'), ctx.get('Origin'), options.config.public_endpoint);
@@ -220,7 +245,7 @@ export function createApi(given: ApiOptions): Api {
         // Clients send one id along with all requests of an operation, and the bus answers a repeated id with its first answer:
         // "off" and "on" of one operation are two calls.
         requestId: `${requestId}/${random.uuid()}`,
-        base: options.config.public_endpoint.replace(/\/$/, '') || `http://${ctx.host || 'localhost'}`,
+        base: options.config.public_endpoint.replace(/\/$/, '') || `http://${hostOf(ctx)}`,
         header: (name) => ctx.get(name) || undefined,
         identity,
         authorize: (asked) => authorize(asked, identity, db),
@@ -285,6 +310,8 @@ export function createApi(given: ApiOptions): Api {
       status = fault.status;
       if (status >= 500) failures.inc();
       // What is left of the body is not waited for: the next request cannot come after it.
+      if (status === 405 && isServiceError(error) && error.context['allowed'])
+        ctx.set('Allow', String(error.context['allowed']));
       if (status === 413) ctx.set('Connection', 'close');
       if (status === 503) ctx.set('Retry-After', '1');
       if (status === 401) ctx.set('WWW-Authenticate', options.authenticator.challenge);
@@ -306,16 +333,18 @@ export function createApi(given: ApiOptions): Api {
   return {
     metrics,
     async start(address, port) {
-      server = createServer((request, response) => {
-        // A malformed URL must not reach a parser that throws.
-        if (!PLAIN_URL.test(request.url ?? '') && !URL.canParse(request.url ?? '', 'http://x')) {
-          response
-            .writeHead(400, { 'Content-Type': 'application/json' })
-            .end(errorBody(400, 'The request path is malformed.'));
-          return;
-        }
-        void handle(createExchange(request, response, onBreak));
-      });
+      server = createServer(
+        inOrder((request, response) => {
+          const url = pathOf(request.url ?? '/');
+          if (url === undefined) {
+            response
+              .writeHead(400, { 'Content-Type': 'application/json' })
+              .end(errorBody(400, 'The request path is malformed.'));
+            return;
+          }
+          void handle(createExchange(request, response, onBreak, url));
+        }),
+      );
       server.keepAliveTimeout = 65_000;
       server.listen(port, address);
       await once(server, 'listening');

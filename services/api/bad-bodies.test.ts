@@ -144,6 +144,9 @@ describe('a node is put into, and taken out of', () => {
         { op: 'replace', path: '/parent_node', value: things['node'] },
       ]),
     ).toEqual([200, '']);
-    expect(await patch('parent_node', missing)).toEqual([400, `Node ${missing} could not be found.`]);
+    expect(await patch('parent_node', missing)).toEqual([
+      400,
+      `Unable to apply the requested parent_node '${missing}'. Requested value was invalid.`,
+    ]);
   });
 });

@@ -6,6 +6,7 @@ import {
   type Node,
   ServiceError,
 } from '@bessemer/core';
+import type { Repositories } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import type { ApiServices } from './request.ts';
 
@@ -49,10 +50,14 @@ export async function hostFor(node: Node, services: ApiServices): Promise<string
 }
 
 /** The implementation of a kind that the node uses: its own, or the default of its hardware type. @throws DRIVER_NOT_FOUND. */
-export async function interfaceOf(node: Node, kind: InterfaceKind, services: ApiServices): Promise<string> {
+export async function interfaceOf(
+  node: Node,
+  kind: InterfaceKind,
+  { conductors }: Pick<Repositories, 'conductors'>,
+): Promise<string> {
   const own = node.interfaces[kind];
   if (own !== undefined) return own;
-  const driver = driverOf(await readConductors(services), node.driver);
+  const driver = driverOf(await conductors.list(), node.driver);
   if (!driver) throw noValidHost(node.driver, node.conductorGroup);
   return driver.defaults[kind];
 }

@@ -33,6 +33,22 @@ describe('microversions', () => {
     expect(await version({ 'X-OpenStack-Ironic-API-Version': '1' })).toEqual([406, null]);
   });
 
+  it('are read as Ironic reads them, and refused in the form of who reads them', async () => {
+    const asked = async (version: string, path = '/v1/nodes') => {
+      const { status, headers, json } = await api.request('GET', path, { version });
+      const error = status === 200 ? {} : JSON.parse(String(json['error_message']));
+      return [status, headers.get('x-openstack-ironic-api-version') ?? error.faultstring ?? error.description];
+    };
+    for (const version of ['01.05', '+1.5', '1. 5', '1 .5']) expect(await asked(version)).toEqual([200, '1.5']);
+    expect(await asked('-1.1')).toEqual([406, expect.stringContaining('Version -1.1 requested but not supported')]);
+    const wrong = [406, 'Invalid value for X-OpenStack-Ironic-API-Version header'];
+    expect(await asked('1.5, 1.6')).toEqual(wrong);
+    expect(await asked('1.x', '/v1/')).toEqual(wrong);
+    const { json } = await api.request('GET', '/v1', { version: '1.x' });
+    expect(JSON.parse(String(json['error_message']))).toHaveProperty('faultstring');
+    expect((await api.request('GET', '/', { version: '1.999' })).json).toHaveProperty('versions');
+  });
+
   it('hide operations of later versions with 404', async () => {
     expect((await api.request('GET', '/v1/conductors', { version: 48 })).status).toBe(404);
     expect((await api.request('GET', '/v1/conductors', { version: 49 })).status).toBe(200);
@@ -81,6 +97,15 @@ describe('the envelope', () => {
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'DELETE, GET, PATCH, POST']);
   });
 
+  it('says which methods are possible below a node that has no traits yet', async () => {
+    for (const path of ['/v1/nodes/n/traits', '/v1/nodes/n/traits/CUSTOM_A']) {
+      const refused = await api.request('PUT', path, { version: 36, body: {} });
+      expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'DELETE, GET, PATCH, POST']);
+    }
+    const raid = await api.request('GET', '/v1/nodes/n/states/raid', { version: 11 });
+    expect([raid.status, raid.headers.get('allow')]).toEqual([405, 'PUT']);
+  });
+
   it('refuses bodies that are no JSON, nest too deep or are too large', async () => {
     expect((await api.request('POST', '/v1/nodes', { body: 'not json' })).fault).toMatch(
       /^The request body is not JSON: /,
@@ -105,6 +130,84 @@ describe('the envelope', () => {
     expect(reply.status).toBe(500);
     expect(reply.fault).toMatch(/^Something went wrong on our side\. The log has the details under error id req-/);
     await broken.stop().catch(() => {});
+  });
+});
+
+describe('requests as they come over the wire', () => {
+  /** What is answered to these bytes, on a connection of their own. */
+  const raw = async (...lines: string[]): Promise<string> => {
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1').setEncoding('utf8');
+    socket.end(`${lines.join('\r\n')}\r\nConnection: close\r\n\r\n`);
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    return text;
+  };
+  const local = 'Host: localhost';
+
+  it('may be for any target: none ends the service', async () => {
+    expect(await raw('GET * HTTP/1.1', local)).toMatch(/^HTTP\/1.1 404 /);
+    expect(await raw('OPTIONS * HTTP/1.1', local)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await raw('GET //[ HTTP/1.1', local)).toMatch(/^HTTP\/1.1 404 /);
+    expect(await raw('GET mailto:x HTTP/1.1', local)).toMatch(/^HTTP\/1.1 400 /);
+    expect(await raw('GET http://localhost?x=1 HTTP/1.1', local)).toContain('Unexpected arguments: x');
+    expect(await raw('GET http://localhost/v1/nodes/nosuch HTTP/1.1', local)).toContain(
+      'Node nosuch could not be found',
+    );
+    expect((await api.request('GET', '/v1/nodes')).status).toBe(200);
+  });
+
+  it('find the service in links also when they name no host', async () => {
+    expect(await raw('GET / HTTP/1.0')).toContain(`"href":"${api.url}/v1/"`);
+  });
+
+  it('from balancers are answered: OPTIONS anywhere, HEAD outside of /v1', async () => {
+    const options = await raw('OPTIONS /v1/nodes HTTP/1.0');
+    expect(options).toMatch(/^HTTP\/1.1 200 /);
+    expect(options).toContain('\r\nAllow: GET, POST\r\n');
+    expect(await raw('OPTIONS /nosuch HTTP/1.0')).toMatch(/^HTTP\/1.1 200 /);
+    for (const path of ['/', '/healthcheck']) expect((await api.request('HEAD', path)).status).toBe(200);
+    expect((await api.request('HEAD', '/v1/nodes')).status).toBe(405);
+  });
+
+  it('may have any letter of the path encoded', async () => {
+    expect((await api.request('GET', '/%761/%6eodes/no%73uch')).fault).toBe('Node nosuch could not be found.');
+  });
+
+  it('that have lost the name of the node change none', async () => {
+    for (const path of ['/v1/nodes//states/provision', '/v1/nodes//maintenance', '/v1/nodes//'])
+      expect(await api.request('PUT', path, { body: {} })).toMatchObject({
+        status: 400,
+        fault: 'Missing mandatory parameter: node_ident',
+      });
+    expect((await api.request('DELETE', '/v1/nodes/n/vifs/')).fault).toBe('Missing mandatory parameter: vif_id');
+  });
+
+  it('are text in UTF-8, with or without a byte order mark', async () => {
+    const post = async (body: Uint8Array) => {
+      const answer = await fetch(`${api.url}/v1/chassis`, { method: 'POST', body });
+      return [answer.status, await answer.text()];
+    };
+    expect(await post(Buffer.from('\uFEFF{"description":"é"}'))).toEqual([201, expect.stringContaining('"é"')]);
+    expect(await post(Buffer.from('{"description":"é"}', 'latin1'))).toEqual([400, expect.stringContaining('UTF-8')]);
+  });
+
+  it('are refused with a number that would become another one', async () => {
+    const post = (number: string) =>
+      api.request('POST', '/v1/chassis', { body: `{"extra":{"text":"12345678901234567890","a":[${number}]}}` });
+    for (const number of ['9007199254740993', '-12345678901234567890', '1e400'])
+      expect(await post(number)).toMatchObject({
+        status: 400,
+        fault: expect.stringContaining(`the number ${number},`),
+      });
+    for (const number of ['9007199254740991', '0.12345678901234567890', '1e300', '-0.0'])
+      expect((await post(number)).status).toBe(201);
+  });
+
+  it('with several values of a parameter are told of which type it is', async () => {
+    const fault = async (query: string) => (await api.request('GET', `/v1/nodes?${query}`)).fault;
+    expect(await fault('limit=1&limit=2')).toBe("Expected an integer for limit: ['1', '2']");
+    expect(await fault('owner=a&owner=b')).toBe("Expected string for owner: ['a', 'b']");
+    expect(await fault('retired=1&retired=0')).toContain("Invalid retired: Unrecognized value '['1', '0']'");
   });
 });
 

@@ -171,7 +171,8 @@ describe('a POST that asks a conductor', () => {
       close: async () => {},
     };
     const operation = OPERATIONS.find((o) => o.operationId === 'createChassis')!;
-    const services = { db, rpc, clock, random, log: silentLog, config: resolveConfig([]).api };
+    const config = { ...resolveConfig([]).api, lock_patience_ms: 0 };
+    const services = { db, rpc, clock, random, log: silentLog, config };
     const performer = createPerformer(services, { createChassis: handler, getChassis: missing } as never);
     let requests = 0;
     const post = (key: string, user = 'ada') =>

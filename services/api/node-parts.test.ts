@@ -189,12 +189,14 @@ describe('parts that a BMC switches', () => {
     expect((await api.request('GET', AT)).json['target_raid_config']).toEqual({ logical_disks: [disk] });
     expect((await raid([disk, disk])).fault).toContain('more than one root volume');
     expect((await raid([{ raid_level: '7', size_gb: 1 }])).status).toBe(400);
+    expect((await raid([{ raid_level: '1', size_gb: 1, physical_disks: ['a', 'b'] }])).status).toBe(400);
     await api.db.write('test', (tx) => tx.nodes.update(NODE as never, { interfaces: { raid: 'no-raid' } }));
     const none = await raid([disk]);
     expect([none.status, none.fault]).toEqual([
       404,
       'Driver fake-hardware does not support raid (disabled or not implemented).',
     ]);
+    expect((await api.request('PUT', `${AT}/states/raid`, { body: {} })).status).toBe(204);
     const properties = await api.request('GET', '/v1/drivers/fake-hardware/raid/logical_disk_properties');
     expect(properties.json['raid_level']).toContain('Required.');
   });
@@ -226,7 +228,7 @@ it('children are listed below their parent', async () => {
   await api.request('POST', '/v1/nodes', { body: { driver: 'fake-hardware', uuid: child, parent_node: NODE } });
   expect((await api.request('GET', `${AT}/children`)).json).toEqual({
     children: [child],
-    links: [{ href: `${api.url}/v1/nodes/?parent_node=${NODE}`, rel: 'children' }],
+    links: { href: `${api.url}/v1/nodes?parent_node=${NODE}`, rel: 'children' },
   });
 });
 

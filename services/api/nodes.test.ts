@@ -108,7 +108,11 @@ describe('listing nodes', () => {
     expect(await names('description_contains=seven')).toEqual(['filtered']);
     expect(await names('conductor=c1&resource_class=gold')).toEqual(['filtered']);
     expect(await names('conductor=other')).toEqual([]);
+    expect(await names('conductor=&resource_class=gold')).toEqual(['filtered']);
     expect(await names('provision_state=active')).toEqual([]);
+    expect(await names('parent_node=nosuch')).toEqual([]);
+    expect(await names('parent_node=nosuch&include_children=true&resource_class=gold')).toEqual(['filtered']);
+    expect(await names('limit=%2B1&resource_class=gold')).toEqual(['filtered']);
     expect(await names('sort_key=name&sort_dir=desc&resource_class=gold')).toEqual(['filtered']);
   });
 
@@ -260,12 +264,26 @@ describe('changing nodes', () => {
     [[{ op: 'add', path: '/network_data', value: {} }], 400, /^Invalid network_data: 'links' is a required/],
     [[{ op: 'add', path: '/description', value: 'x'.repeat(4097) }], 400, /exceeding 4096 characters$/],
     [[{ op: 'remove', path: '/extra/list/9' }], 400, /can't remove a non-existent object|member 'list' not found/],
+    [[{ op: 'add', path: '/network_data/links', value: 7 }], 400, /^Schema error for patch: network_data: /],
+    [[{ op: 'add', path: '/properties/cpus', value: 'x' }], 400, /non-negative integers, .*: cpus=x$/],
+    [[{ op: 'replace', path: '/protected', value: 0 }], 400, /^Schema error for patch: protected must be/],
+    [[{ op: 'replace', path: '/maintenance', value: 0 }], 400, /^Schema error for patch: maintenance must be/],
+    [
+      [{ op: 'replace', path: '/power_interface', value: '' }],
+      400,
+      /'ironic.hardware.interfaces.power' entrypoint: \./,
+    ],
     [[{ op: 'add', path: '/colour/of/it', value: 1 }], 400, /^Cannot patch \/colour\/of\/it\. /],
     [[{ op: 'replace', path: '/maintenance', value: 'x' }], 400, /^Invalid maintenance: Unrecognized value 'x'/],
   ])('refuses %j', async (operations, status, fault) => {
     const refused = await patch(UUID, operations);
     expect(refused.status).toBe(status);
     expect(refused.fault).toMatch(fault);
+  });
+
+  it('takes letters of every script for members', async () => {
+    const changed = await patch(UUID, [{ op: 'add', path: '/extra/größe', value: 1 }], 82);
+    expect(changed.json['extra']).toMatchObject({ größe: 1 });
   });
 
   it('knows escapes in paths from 1.98 on', async () => {
@@ -282,6 +300,11 @@ describe('nodes that cannot be made', () => {
     [{ driver: '' }, 'No conductor service registered which supports driver  for conductor group ""'],
     [{ conductor_group: 'Rack_1' }, 'for conductor group "Rack_1"'],
     [{ maintenance: 1 }, 'Schema error for node: maintenance must be'],
+    [{ properties: { cpus: 'four', memory_mb: -1, local_gb: '10' } }, 'provided values are: cpus=four, memory_mb=-1'],
+    [{ boot_interface: '' }, "'ironic.hardware.interfaces.boot' entrypoint: . Valid"],
+    [{ name: '1'.repeat(32) }, 'Cannot create node with invalid name'],
+    [{ parent_node: 'nosuch' }, "Unable to apply the requested parent_node 'nosuch'. Requested value was invalid."],
+    [{ parent_node: UUID, owner: 'another' }, 'Unable to apply the requested parent_node'],
     [{ protected: true }, "('protected' was unexpected)"],
     [{ network_data: { links: 7, networks: [], services: [] } }, "network_data: 7 is not of type 'array'"],
     [{ network_data: { links: [{ id: 'a', type: 'phy' }], networks: [], services: [] } }, "'ethernet_mac_address'"],
@@ -290,6 +313,12 @@ describe('nodes that cannot be made', () => {
   ])('%j', async (body, fault) => {
     const refused = await create({ name: name(), ...body });
     expect([refused.status, refused.fault]).toEqual([400, expect.stringContaining(fault)]);
+  });
+
+  it('only then for a version, when a field says something', async () => {
+    const made = (body: object) => create({ name: name(), ...body }, 15);
+    expect((await made({ automated_clean: null, storage_interface: null, conductor_group: '' })).status).toBe(201);
+    expect((await made({ retired_reason: 'old' })).status).toBe(406);
   });
 
   it('with the name of no host below 1.10', async () => {

@@ -112,7 +112,8 @@ export async function startApi(
     clock,
     random,
     log: silentLog,
-    config: { ...resolveConfig([]).api, ...options.config },
+    // The clock of a test stands still: nobody would wait to the end.
+    config: { ...resolveConfig([]).api, lock_patience_ms: 0, ...options.config },
     authenticator: options.authenticator ?? noAuthentication,
     onResponseProblem: (problem) => problems.push(problem),
   });

@@ -46,7 +46,7 @@ export async function makeThings(api: TestApi, random: Random): Promise<Things> 
       driverInfo: { ipmi_address: '192.0.2.1', ipmi_password: 'secret' },
       traits: [custom],
     });
-    await tx.nodes.create({ uuid: made.child, driver: 'fake-hardware', parentNode: node });
+    await tx.nodes.create({ uuid: made.child, driver: 'fake-hardware', parentNode: node, owner: 'p1' });
     await tx.nodes.setInventory(node, { inventory: { cpu: { count: 4 } }, pluginData: {} });
     await tx.nodes.setDocument(node, 'bios', {
       Boot: { name: 'Boot', value: 'Uefi', attribute_type: 'Enumeration', read_only: false },

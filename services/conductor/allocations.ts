@@ -139,14 +139,14 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
         );
       if (allocation.candidateNodes.length > 0 && !allocation.candidateNodes.includes(node.uuid))
         wrong.push(
-          `Candidate nodes must be empty or contain the target node, but got [${allocation.candidateNodes.join(', ')}]`,
+          `Candidate nodes must be empty or contain the target node, but got ['${allocation.candidateNodes.join("', '")}']`,
         );
       if (wrong.length > 0)
         throw failed(allocation, `Cannot backfill an allocation for node ${node.uuid}: ${wrong.join('; ')}`);
       if (node.allocationUuid !== null || (node.instanceUuid !== null && node.instanceUuid !== allocation.uuid))
         throw new ServiceError(
           'NODE_ASSOCIATED',
-          `Node ${node.uuid} is associated with instance ${node.instanceUuid}: an allocation of that UUID can be backfilled.`,
+          `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`,
         );
       await take(tx, allocation, node, { candidateNodes: [] });
     });
@@ -164,7 +164,8 @@ export function createAllocator({ db, clock, random, log }: AllocatorDeps): Allo
           await tx.allocations.update(now.uuid, {
             state: 'error',
             lastError: error.publicMessage,
-            ...(nodeUuid === null ? {} : { candidateNodes: [] }),
+            // Written down in the place of what was asked for.
+            ...(allocation.candidateNodes.join() === nodeUuid ? { candidateNodes: [] } : {}),
           });
       });
       if (nodeUuid !== null) throw error;

@@ -274,6 +274,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     await db.write('purge', async (tx) => {
       await tx.events.purge(config.database.events_kept);
       await tx.requests.purge(clock.nowMs() - REQUESTS_KEPT_MS);
+      await tx.runs.purge(clock.nowMs() - REQUESTS_KEPT_MS);
       await tx.idempotency.purge(REQUESTS_KEPT_MS);
       await tx.boots.purgeTokens(clock.nowMs());
       await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);

@@ -13,6 +13,7 @@ import type { Accepted, RpcHandlers } from '@bessemer/rpc';
 import { type Acceptor, mustGetNode } from './accept.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import { flowOf, type InterfaceOf } from './flows/flows.ts';
+import { noteImageType } from './instance.ts';
 import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
 import { idOf, stepOf } from './task.ts';
@@ -66,8 +67,15 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
     const fence = await reserveNode(tx, node, session(), purpose);
     if (more.patch) await tx.nodes.update(node.uuid, more.patch, fence);
     const { error, runId = null } = more;
-    for (const event of events)
-      await tx.nodes.processEvent(node.uuid, event, { fence, runId, ...(error === undefined ? {} : { error }) });
+    // The error goes with the last event: each one that has it is an entry of the node's history.
+    for (const [index, event] of events.entries()) {
+      const isLast = index === events.length - 1;
+      await tx.nodes.processEvent(node.uuid, event, {
+        fence,
+        runId,
+        ...(isLast && error !== undefined ? { error } : {}),
+      });
+    }
     await tx.nodes.release(node.uuid, fence);
   }
 
@@ -92,7 +100,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         // Ironic takes another service for a node that holds in one.
         endsCurrent: 'Another service was ordered.',
         check: (task, interfaceOf) => {
-          if (task.node.maintenance) throw nodeInMaintenance('servicing', task.node);
+          if (task.node.maintenance) throw nodeInMaintenance('service', task.node);
           validate(task, interfaceOf, 'power', 'network', ...(disableRamdisk ? [] : (['boot'] as const)));
         },
       });
@@ -133,6 +141,7 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
       acceptor().accept({
         ...{ nodeUuid, requestId, method: 'adopt', verb: 'adopt', event: 'adopt' },
         input: {},
+        also: noteImageType,
       }),
 
     async abort(nodeUuid) {
@@ -143,6 +152,12 @@ export function createLifeHandlers(options: LifeHandlerOptions): LifeHandlers {
         if (node.reservation) throw nodeLocked(node);
         if (!nextState(node.provisionState, 'abort', null).ok)
           throw actionImpossible('abort', node, node.provisionState);
+        if (node.provisionState === 'service failed' && node.maintenance)
+          throw new ServiceError(
+            'INVALID_STATE',
+            `Can not abort service on node "${node.uuid}" while it is in maintenance mode. Please remove the node from ` +
+              'maintenance prior to issuing the request to abort the service operation.',
+          );
         const run = await tx.runs.current(node.uuid);
         const step = run?.state === 'queued' ? undefined : run && stepOf(run);
         if (run && step?.source && !step.abortable) {

@@ -23,12 +23,13 @@ import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
+import { noteImageType } from './instance.ts';
 import { type LeaseReturns, reserveNode } from './lease.ts';
 import type { Configurer } from './ports.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
 import { playOf } from './steps/way-in.ts';
-import { templatesFor } from './templates.ts';
+import { instanceTraits, templatesFor } from './templates.ts';
 
 export interface HandlerOptions {
   readonly db: Db;
@@ -165,8 +166,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
-          const instanceInfo = withImageType(node.instanceInfo);
-          if (instanceInfo !== node.instanceInfo) await tx.nodes.update(node.uuid, { instanceInfo });
+          await noteImageType(tx, node);
         },
       });
     },
@@ -253,19 +253,13 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
   function validateOne(task: DriverTask, kind: InterfaceKind): { result: boolean; reason?: string } {
     try {
       drivers.get(task.node, kind).validate(task);
+      if (kind === 'deploy') instanceTraits(task.node);
       return { result: true };
     } catch (error) {
       if (!isServiceError(error)) throw error;
       return { result: false, reason: error.publicMessage };
     }
   }
-}
-
-/** Ironic's clients read there what kind of image was deployed: `partition` where kernel and ramdisk are named. */
-function withImageType(instanceInfo: JsonObject): JsonObject {
-  const { image_source: source, image_type: type, kernel, ramdisk } = instanceInfo;
-  if (source == null || type != null) return instanceInfo;
-  return { ...instanceInfo, image_type: kernel != null && ramdisk != null ? 'partition' : 'whole-disk' };
 }
 
 const finalState = (target: PowerTarget): 'power on' | 'power off' =>

@@ -1,4 +1,4 @@
-/** What a node forgets with its instance, beside its own fields. */
+/** What a node notes of its instance, and forgets with it, beside its own fields. */
 import { type Node, isServiceError } from '@bessemer/core';
 import type { Repositories } from '@bessemer/db';
 
@@ -19,4 +19,12 @@ export async function forgetInstance(tx: Repositories, node: Node): Promise<void
     const { tenant_vif_port_id: vif, ...kept } = internalInfo;
     if (vif !== undefined) await tx.portgroups.update(uuid, { internalInfo: kept });
   }
+}
+
+/** Ironic's clients read in `instance_info` what kind of image a node has: `partition` where kernel and ramdisk are named. */
+export async function noteImageType(tx: Repositories, { uuid, instanceInfo }: Node): Promise<void> {
+  const { image_source: source, image_type: type, kernel, ramdisk } = instanceInfo;
+  if (source == null || type != null) return;
+  const found = kernel != null && ramdisk != null ? 'partition' : 'whole-disk';
+  await tx.nodes.update(uuid, { instanceInfo: { ...instanceInfo, image_type: found } });
 }

@@ -43,12 +43,18 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
   async function mine(): Promise<Node[]> {
     const conductors = await db.read.conductors.list();
     const nodes: Node[] = [];
+    const gone = new Set(failures.keys());
     for (let marker: string | undefined; ; ) {
       const page = await db.read.nodes.list({ includeChildren: true }, { limit: PAGE, ...(marker ? { marker } : {}) });
-      for (const node of page) if (isWatched(node) && conductorFor(node, conductors) === session.host) nodes.push(node);
-      if (page.length < PAGE) return nodes;
+      for (const node of page) {
+        gone.delete(node.uuid);
+        if (isWatched(node) && conductorFor(node, conductors) === session.host) nodes.push(node);
+      }
+      if (page.length < PAGE) break;
       marker = page.at(-1)!.uuid;
     }
+    for (const uuid of gone) failures.delete(uuid);
+    return nodes;
   }
 
   async function compare(node: Node): Promise<void> {

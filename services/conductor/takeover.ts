@@ -1,6 +1,6 @@
 /** Runs whose conductor is gone: the next one goes on with them. A dead conductor's nodes are never failed for its death. */
 import type { Config, Node, Run } from '@bessemer/core';
-import { isTransient, nextState, STATES, type ProvisionState } from '@bessemer/core';
+import { isServiceError, isTransient, nextState, STATES, type ProvisionState } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import type { DriverRegistry } from './drivers/registry.ts';
@@ -29,6 +29,7 @@ export interface TakeOver {
 
 /** What was awaited gets at least this long after a hand-over: it could not be noticed while nobody looked. */
 const GRACE_MS = 60_000;
+const PAGE = 1000;
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { db, clock, session, log, config } = options;
@@ -79,6 +80,16 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       });
   }
 
+  const inState = (provisionState: ProvisionState, marker: string | undefined): Promise<Node[]> => {
+    const filter = { provisionState, includeChildren: true };
+    if (marker === undefined) return db.read.nodes.list(filter, { limit: PAGE });
+    return db.read.nodes.list(filter, { limit: PAGE, marker }).catch((error: unknown) => {
+      // The last node of the page before was deleted meanwhile: the next round sees the rest.
+      if (isServiceError(error, 'NOT_FOUND')) return [];
+      throw error;
+    });
+  };
+
   return {
     async sweep() {
       const live = await liveSessions();
@@ -101,18 +112,24 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     },
     async failStranded() {
       const working = (Object.keys(STATES) as ProvisionState[]).filter(isTransient);
+      // All of them: those that somebody works on would hide the others behind a page.
       for (const provisionState of working)
-        for (const node of await db.read.nodes.list({ provisionState, includeChildren: true }, { limit: 1000 })) {
-          if (!isForUs(node)) continue;
-          await db.write('node.stranded', async (tx) => {
-            const fresh = await tx.nodes.get(node.uuid);
-            if (fresh?.provisionState !== provisionState || (await tx.runs.current(node.uuid))) return;
-            const verbs: readonly string[] = Object.hasOwn(VERBS_OF_STATE, provisionState)
-              ? VERBS_OF_STATE[provisionState as keyof typeof VERBS_OF_STATE]
-              : ['an unknown verb'];
-            const error = `The node was in "${provisionState}" and no work (${verbs.join(' or ')}) is recorded for it.`;
-            await tx.nodes.processEvent(node.uuid, 'fail', { error });
-          });
+        for (let marker: string | undefined; ; ) {
+          const page = await inState(provisionState, marker);
+          for (const node of page) {
+            if (!isForUs(node)) continue;
+            await db.write('node.stranded', async (tx) => {
+              const fresh = await tx.nodes.get(node.uuid);
+              if (fresh?.provisionState !== provisionState || (await tx.runs.current(node.uuid))) return;
+              const verbs: readonly string[] = Object.hasOwn(VERBS_OF_STATE, provisionState)
+                ? VERBS_OF_STATE[provisionState as keyof typeof VERBS_OF_STATE]
+                : ['an unknown verb'];
+              const error = `The node was in "${provisionState}" and no work (${verbs.join(' or ')}) is recorded for it.`;
+              await tx.nodes.processEvent(node.uuid, 'fail', { error });
+            });
+          }
+          if (page.length < PAGE) break;
+          marker = page.at(-1)!.uuid;
         }
     },
   };

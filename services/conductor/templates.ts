@@ -11,7 +11,8 @@ const MOST_TEMPLATES = 1000;
  * @throws INVALID_PARAMETER
  */
 export function instanceTraits(node: Node): readonly string[] {
-  const traits = node.instanceInfo['traits'] ?? [];
+  // Anything empty is no trait.
+  const traits = node.instanceInfo['traits'] || [];
   if (!Array.isArray(traits) || !traits.every((trait) => typeof trait === 'string'))
     throw new ServiceError(
       'INVALID_PARAMETER',

@@ -84,6 +84,13 @@ describe('deployment', () => {
     await expect(deploy(node)).rejects.toMatchObject({
       publicMessage: expect.stringContaining('is missing traits CUSTOM_X'),
     });
+    // A scheduler asks before it deploys.
+    const validated = await handlers.validateDriverInterfaces({ nodeUuid: node.uuid }, next());
+    expect(validated['deploy']).toEqual({
+      result: false,
+      reason: expect.stringContaining('is missing traits CUSTOM_X'),
+    });
+    expect(validated['power']).toEqual({ result: true });
   });
   it('is aborted while it holds, and rebuilt', async () => {
     const node = await active();
@@ -107,12 +114,12 @@ describe('adopt', () => {
     await act(node, 'adopt');
     await world.reaches(node.uuid, 'active');
     const broken = await manageable({ interfaces: {}, driverInfo: {} });
-    await change(broken, { driverInfo: { fake_boot_delay: 'x' } });
+    await change(broken, { driverInfo: { fake_power_delay: 'x' } });
     await act(broken, 'adopt');
     await world.reaches(broken.uuid, 'adopt failed');
     expect(await rests(broken)).toMatchObject({
       powerState: null,
-      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_boot_delay.*[^.]\.$/),
+      lastError: expect.stringMatching(/^Error while attempting to adopt node .*fake_power_delay.*[^.]\.$/),
     });
     await change(broken, { driverInfo: {} });
     await act(broken, 'adopt');
@@ -210,6 +217,8 @@ describe('service', () => {
       maintenance: false,
       lastError: expect.stringMatching(/^By request, the service operation was aborted/),
     });
+    const events = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.provision_state'] }, 100);
+    expect(events.filter((event) => event.data['error'] != null).length).toBe(1);
   });
   it('a step that waits for ever ends with the whole service', async () => {
     const node = await active();
@@ -217,14 +226,15 @@ describe('service', () => {
     await world.reaches(node.uuid, 'service failed', 4 * 3_600_000);
     expect(await rests(node)).toMatchObject({ maintenance: true, fault: 'service failure' });
   });
-  it('fails in words and into maintenance; an abort makes the node active again', async () => {
+  it('fails in words and into maintenance; after that an abort makes the node active again', async () => {
     const node = await active({ driverInfo: { fake_raid_fail: { message: 'a disk is missing', times: 1 } } });
     await service(node, [step('raid.create_configuration')]);
     await world.reaches(node.uuid, 'service failed');
     expect(await rests(node)).toMatchObject({ lastError: 'a disk is missing', fault: 'service failure' });
+    await expect(act(node, 'abort')).rejects.toThrow('Please remove the node from maintenance');
+    await change(node, { maintenance: false });
     await act(node, 'abort');
     expect(await rests(node)).toMatchObject({ provisionState: 'active' });
-    await change(node, { maintenance: false });
     await service(node, [step('raid.create_configuration')]);
     await world.reaches(node.uuid, 'active');
   });

@@ -154,6 +154,12 @@ describe('manual cleaning', () => {
     await clean(node, [step('bios.factory_reset')]);
     await world.until(async () => Object.keys(await settings()).length === 0);
   });
+  it.each([[{ value: '1' }], [{ name: 'a' }], ['a']])('fails with BIOS settings that are none: %j', async (setting) => {
+    const node = await manageable();
+    await clean(node, [step('bios.apply_configuration', { settings: [setting] })]);
+    await world.reaches(node.uuid, 'clean failed');
+    expect(await rests(node)).toMatchObject({ fault: 'clean failure', maintenance: true });
+  });
   it('keeps the arguments of steps out of what is stored in the clear', async () => {
     const node = await manageable({ driverInfo: { fake_raid_delay: 5 } });
     await clean(node, [step('raid.create_configuration', { create_root_volume: 'hunter2' })]);

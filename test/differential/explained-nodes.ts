@@ -42,6 +42,7 @@ function isVersionFirst(d: Difference): boolean {
 /** A node whose steps Ironic has taken and then failed to clean or deploy with. */
 const ENDS_IN_FAILURE: Readonly<Record<string, RegExp>> = {
   'unknown-step': /node does not support this (clean|deploy) step: /,
+  'no-steps': /No deploy steps returned by the driver/,
   'wants-ramdisk': / requires booting a ramdisk/,
   'broken-drive': /configdrive: configdrive is neither an object nor base64 text/,
 };
@@ -277,7 +278,9 @@ export const EXPLAINED_OF_NODES: readonly Explanation[] = [
     id: 'fake-power',
     why: 'A deployed server is on: also fake hardware is switched on at the end. With Ironic it stays as it was.',
     fits: (d) =>
-      ['deployment', 'rescue', 'life-cycle', 'patch-in-states', 'power'].includes(d.scenario) &&
+      ['allocations', 'deployment', 'rescue', 'life-cycle', 'node-delete', 'patch-in-states', 'power'].includes(
+        d.scenario,
+      ) &&
       d.at.endsWith('/power_state') &&
       d.ironic === '"power off"' &&
       d.ours === '"power on"',

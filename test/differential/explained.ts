@@ -1,7 +1,8 @@
 /** Differences that are meant: each with its reason. Everything else is a fault of Bessemer's. */
 import type { Difference } from './compare.ts';
+import { isBreak } from './explained-faults.ts';
 import { EXPLAINED_OF_NODES } from './explained-nodes.ts';
-import { faultOf, isNowhere, schemaSubject, statusOf } from './reading.ts';
+import { faultOf, isNowhere, schemaSubject, statusOf, WHOLE } from './reading.ts';
 
 export interface Explanation {
   readonly id: string;
@@ -28,13 +29,6 @@ function isSameNext(d: Difference): boolean {
   const directed = (theirs.get('sort_dir') ?? 'asc') === (mine.get('sort_dir') ?? 'asc');
   return keeps && same && sorted && directed && ours.pathname.endsWith(asked.pathname);
 }
-
-/** Microversions with which whole resources came whose controllers look at the arguments first. */
-const WHOLE: ReadonlyArray<readonly [path: RegExp, since: number]> = [
-  [/^\/v1\/portgroups/, 23],
-  [/^\/v1\/conductors/, 49],
-  [/^\/v1\/events/, 54],
-];
 
 const CANNOT_PATCH = /^"Cannot patch (\S+)\. Only the following can be updated: (.*)"$/;
 
@@ -106,13 +100,42 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'no-500',
-    why: "Ironic answers 500 to some mistakes of a client's (a body that is no JSON, a path with two slashes); Bessemer says what is wrong.",
-    fits: (d) => d.at === 'status' && statusOf(d.ironic) === 500 && statusOf(d.ours) < 500 && d.method !== 'REST',
+    why: "Ironic answers 500 to some mistakes of a client's (a body that is no JSON, a path with two slashes); Bessemer says what is wrong, or does what is asked.",
+    fits: isBreak,
+  },
+  {
+    id: 'arguments-elsewhere',
+    why: 'What a PUT is to do is said in a body of JSON, whatever its Content-Type; Ironic also takes it from the query, and from a form.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PUT' &&
+      (d.path.includes('?')
+        ? statusOf(d.ironic) === 202 && faultOf(d.ours)?.startsWith('Unexpected arguments: ') === true
+        : d.sent?.startsWith('Content-Type: ') === true && statusOf(d.ironic) === 400 && statusOf(d.ours) === 202),
+  },
+  {
+    id: 'json-for-all',
+    why: 'Answers are JSON whatever was asked for with Accept; Ironic refuses with 406 who does not take it.',
+    fits: (d) =>
+      d.sent?.startsWith('Accept: ') === true &&
+      d.at === 'status' &&
+      statusOf(d.ironic) === 406 &&
+      statusOf(d.ours) === 200,
+  },
+  {
+    id: 'exact-numbers',
+    why: 'An integer beyond 2^53, which would come back as another one, is refused. Ironic keeps integers of any length.',
+    fits: (d) =>
+      d.at === 'status' &&
+      statusOf(d.ironic) === 200 &&
+      statusOf(d.ours) === 400 &&
+      faultOf(d.ours)?.includes('cannot be kept exactly') === true,
   },
   {
     id: 'backfilled-candidates',
     why: 'An allocation that was made for a node that is deployed already names that node; candidates that were given beside it, of which only this node is allowed, are not kept.',
-    fits: (d) => d.at === '/candidate_nodes' && d.ours === '[]' && /^\/v1\/allocations\/[^/]+$/.test(d.path),
+    fits: (d) =>
+      d.at.endsWith('/candidate_nodes') && d.ours === '[]' && /^\/v1\/(nodes\/[^/]+\/)?allocation/.test(d.path),
   },
   {
     id: 'own-name',
@@ -273,6 +296,26 @@ export const EXPLAINED: readonly Explanation[] = [
         : d.method === 'POST' &&
           statusOf(d.ours) === 405 &&
           faultOf(d.ironic)?.startsWith('Schema error for ') === true),
+  },
+  {
+    id: 'early-volume',
+    why: 'As with newer Ironic, volumes can be taken from a node that is not used yet whatever its power is.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'DELETE' &&
+      d.path === '/v1/volume/connectors/{early}' &&
+      statusOf(d.ironic) === 400 &&
+      statusOf(d.ours) === 204,
+  },
+  {
+    id: 'foreign-group',
+    why: 'A port is in a port group of its own node. Ironic asks that when the port is made, and not of a patch.',
+    fits: (d) =>
+      d.at === 'status' &&
+      d.method === 'PATCH' &&
+      d.path.startsWith('/v1/ports/') &&
+      statusOf(d.ironic) === 200 &&
+      faultOf(d.ours)?.startsWith('Port can not be added to a portgroup belonging to a different node') === true,
   },
   {
     id: 'gate-of-parts',

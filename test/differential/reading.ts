@@ -9,3 +9,10 @@ export const faultOf = (text: string): string | undefined =>
 export const isNowhere = (text: string): boolean => text.startsWith('404 ') && text.includes('There is nothing at ');
 /** `Schema error for node: ...`: whose schema it is. */
 export const schemaSubject = (text: string): string | undefined => /^"Schema error for ([\w ]+):/.exec(text)?.[1];
+
+/** Microversions with which whole resources came whose controllers look at the arguments first. */
+export const WHOLE: ReadonlyArray<readonly [path: RegExp, since: number]> = [
+  [/^\/v1\/portgroups/, 23],
+  [/^\/v1\/conductors/, 49],
+  [/^\/v1\/events/, 54],
+];

@@ -30,6 +30,8 @@ Without \`expires_in\` a token lives 90 days; \`null\` is for ever. Nobody makes
 
 Failed log-ins are counted per user and address (\`access.max_failed_logins\`), per address (three times as many) and per user (ten times as many). Each further one doubles a wait from one second to five minutes, in which the answer is
 429 with \`Retry-After\`; after 15 quiet minutes all is forgotten. Who is logged in already is not held up. Behind a reverse proxy, name it in \`access.trusted_proxies\`. An IPv6 network of 64 bits counts as one address.
+Each \`api\` process counts for itself, in memory: a shared count would let anybody write to the database without a log-in, and hold up everybody who waits for it. So behind a load balancer that
+spreads requests over N processes, one guesser has N times as many attempts; where that is too many, divide \`access.max_failed_logins\` by N, or send each address to the same process. After a restart all is forgotten.
 
 ## Roles and projects
 
@@ -38,7 +40,12 @@ volumes, events and all that lies below them; its own allocations, runbooks and 
 the role that is missing.
 
 A lessee is shown no \`driver_info\`, \`driver_internal_info\`, \`last_error\` and no holder of a lock: there stands that they are redacted. The words of failures in events and timelines are redacted for it likewise, and it is not told who did what.
-The properties of volume targets are shown to administrators. Passwords and other secrets are \`******\` for everybody.
+Of the past it is shown what happened since the node was lent to it, in \`GET /v1/events\`, in timelines and of runs (one that was under way then counts as its own); the owner and the system see everything. The mark is
+set in the write that makes a project the lessee, and is a place among the events, not a time, so clocks do not matter; a lessee that gave a node back and gets it again sees nothing of its first time.
+Steps for child nodes (\`execute_on_child_nodes\`) need for each child what ordering them on the child itself would need, when they are ordered: children that are named must be seen (404) and allowed (403); without names they are
+done, for who asks in a project, on the children that the project sees, and on no others.
+The properties of volume targets are shown to administrators. Passwords and other secrets are \`******\` for everybody, and are stored encrypted.
+Secrets are known by the name of their field. A password inside another text, such as the URL of an \`image_source\` or of a virtual medium, is shown to whoever may read the node, as Ironic shows it; it is in no event and no log.
 
 ## The audit
 

@@ -34,6 +34,9 @@ type Tree = { readonly [key: string]: unknown };
 const at = (value: unknown, ...path: readonly string[]): unknown =>
   path.reduce<unknown>((v, key) => (typeof v === 'object' && v !== null ? (v as Tree)[key] : undefined), value);
 
+/** As Keystone writes it: Tempest takes nothing else. */
+const keystoneTime = (ms: number): string => formatTime(ms)!.replace('+00:00', 'Z');
+
 /** `endpoint` is what its catalogue says where the bare metal service is. */
 export async function startKeystone(options: {
   users: Readonly<Record<string, KeystoneUser>>;
@@ -66,8 +69,8 @@ export async function startKeystone(options: {
       methods: ['password'],
       user: { id: `id-of-${user}`, name: user, domain },
       audit_ids: ['x'],
-      issued_at: formatTime(clock.nowMs()),
-      expires_at: formatTime(expiresAt),
+      issued_at: keystoneTime(clock.nowMs()),
+      expires_at: keystoneTime(expiresAt),
       ...(scope === undefined ? {} : { roles: (users[user]?.roles[scope] ?? []).map((name) => ({ id: name, name })) }),
       ...(scope === 'system' ? { system: { all: true } } : {}),
       ...(scope !== undefined && scope !== 'system' ? { project: { id: projectId(scope), name: scope, domain } } : {}),

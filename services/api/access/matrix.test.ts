@@ -3,6 +3,8 @@ import { OPERATIONS, type OperationSpec } from '@bessemer/api-spec';
 import {
   asChassisId,
   asNodeId,
+  asRunId,
+  asSessionId,
   hasRole,
   isJsonObject,
   type JsonObject,
@@ -247,6 +249,57 @@ describe('what the table must say', () => {
     expect(await status(lessee, 'PATCH', '/v1/nodes/{node}', replace('/lessee', 'else'))).toBe(403);
     expect(await status(lessee, 'PATCH', '/v1/nodes/{node}', replace('/driver_info/ipmi_address', 'x'))).toBe(403);
     expect(await status(lessee, 'DELETE', '/v1/ports/{port}')).toBe(403);
+  });
+
+  it('a lessee sees what happened since the node was lent to it, the owner and the system everything', async () => {
+    const node = asNodeId(things['node']!);
+    const session = asSessionId(random.uuid());
+    const lend = (lessee: string) =>
+      status(as('admin', OWNER), 'PATCH', '/v1/nodes/{node}', replace('/lessee', lessee));
+    /** A run that failed, with all that is left of it. */
+    const fail = (error: string) =>
+      api.db.write('run', async (tx) => {
+        const { fence } = (await tx.nodes.reserve(node, session, 'c1', 'test'))!;
+        const id = asRunId(random.uuid());
+        const times = { deadline: 1e13, requestId: id };
+        const made = { id, nodeUuid: node, verb: 'power', state: 'running', input: {}, segments: [] } as const;
+        await tx.runs.create({ ...made, ...times, owner: session, fence });
+        await tx.events.append({ type: 'run.started', nodeUuid: node, runId: id, data: { verb: 'power', error } });
+        await tx.runs.update(id, fence, { state: 'failed', error, finishedAt: 1 });
+        await tx.events.append({ type: 'run.finished', nodeUuid: node, runId: id, data: { verb: 'power', error } });
+        await tx.nodes.release(node, fence);
+        return id;
+      });
+    const old = await fail('of the first time');
+    expect(await lend('next')).toBe(200);
+    const read = async (who: Record<string, string>, path: string) =>
+      (await api.request('GET', path.replace('{node}', node), { headers: who })).text;
+    const places = [
+      `/v1/events?follow=false&type=run.finished,run.started&node=${node}`,
+      `/v1/events?follow=false&run=${old}`,
+      '/v1/nodes/{node}/timeline',
+    ];
+    for (const role of ROLES)
+      for (const path of places) {
+        const marks = /run\.finished|"verb"/;
+        for (const who of [as(role, 'next'), as(role, LESSEE)])
+          expect([who, path, await read(who, path)]).toEqual([who, path, expect.not.stringMatching(marks)]);
+        for (const who of [as(role), as(role, OWNER)]) expect(await read(who, path), path).toMatch(marks);
+      }
+    const timeline = (who: Record<string, string>, run: string) =>
+      status(who, 'GET', `/v1/nodes/{node}/timeline?run=${run}`);
+    expect(await timeline(as('reader', 'next'), old)).toBe(404);
+    expect(await timeline(as('reader', OWNER), old)).toBe(200);
+    const recent = await fail('of the second time');
+    expect(await timeline(as('reader', 'next'), recent)).toBe(200);
+    expect(await read(as('reader', 'next'), places[0]!)).toContain(recent);
+    expect(await read(as('reader', 'next'), places[0]!)).not.toContain(old);
+    // The history is the owner's in any case.
+    for (const who of [as('reader'), as('reader', OWNER)])
+      expect(JSON.parse(await read(who, '/v1/nodes/{node}/history')).history).toHaveLength(2);
+    expect(await status(as('admin', 'next'), 'GET', '/v1/nodes/{node}/history')).toBe(403);
+    expect(await lend(LESSEE)).toBe(200);
+    for (const run of [old, recent]) expect(await timeline(as('admin', LESSEE), run)).toBe(404);
   });
 
   it('an owner lends and deletes, but does not give away', async () => {

@@ -106,8 +106,11 @@ export const createAllocation: Handler = async (request, services) => {
     body['uuid'] ||= node.instanceUuid;
   }
   const host = await anyHost(services);
-  // The node to backfill is written down: whoever takes up what a conductor left undone gives no other.
-  const asked = node ? { ...body, candidate_nodes: [node.uuid] } : body;
+  // The node to backfill is written down: whoever takes up what a conductor left undone gives no other. Candidates
+  // that it is not among stay: that is for the conductor to refuse.
+  const given = (body['candidate_nodes'] ?? []) as Json[];
+  const isAmong = given.length === 0 || given.some((ident) => ident === node?.uuid || ident === node?.name);
+  const asked = node && isAmong ? { ...body, candidate_nodes: [node.uuid] } : body;
   const reply = await allocations.create({ ...request, body: asked }, services);
   const allocationUuid = String((reply.body as JsonObject)['uuid']);
   const call = { requestId: request.requestId };
@@ -164,7 +167,7 @@ async function giveBack(tx: Repositories, allocation: Allocation): Promise<void>
 }
 
 export const deleteAllocation: Handler = async (request, services) => {
-  const { uuid } = await allocations.find(request.params['allocation']!, services);
+  const { uuid } = await allocations.found(request, services);
   await services.db.write('delete allocation', async (tx) => {
     const allocation = await tx.allocations.find(uuid);
     if (!allocation) throw notFound(uuid);

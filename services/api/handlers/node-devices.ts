@@ -87,12 +87,15 @@ const noRaid = (driver: string) =>
 export const setRaidConfig: Handler = async (request, services) => {
   const node = await findNode(request, request.params['node']!, services);
   const config = request.body as JsonObject;
-  if ((await interfaceOf(node, 'raid', services)) === 'no-raid') throw noRaid(node.driver);
+  // An empty one takes back what was wanted: that needs no controller.
+  if (Object.keys(config).length > 0 && (await interfaceOf(node, 'raid', services.db.read)) === 'no-raid')
+    throw noRaid(node.driver);
   const disks = (config['logical_disks'] ?? []) as JsonObject[];
-  if (disks.filter((disk) => disk['is_root_volume'] === true).length > 1)
+  const roots = disks.filter((disk) => disk['is_root_volume'] === true).length;
+  if (roots > 1)
     throw new ServiceError(
       'INVALID_PARAMETER',
-      "RAID config validation error: Raid config cannot have more than one root volume. The value 'is_root_volume' was set for more than one logical disk.",
+      `Raid config cannot have more than one root volume. ${roots} root volumes were specified`,
     );
   await services.db.write('target raid config', async (tx) => {
     await freeNode(tx, node.uuid);

@@ -1,6 +1,14 @@
 /** What is known of a node besides its row: BIOS settings, firmware, history, children. */
 import { createHash } from 'node:crypto';
-import { formatTime, type Json, type JsonObject, type Node, ServiceError, type StoredEvent } from '@bessemer/core';
+import {
+  formatTime,
+  isUuid,
+  type Json,
+  type JsonObject,
+  type Node,
+  ServiceError,
+  type StoredEvent,
+} from '@bessemer/core';
 import { booleanParameter, fieldsOf, pageOf } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, ok } from '../request.ts';
 import { collection, linksTo } from '../views/links.ts';
@@ -82,7 +90,8 @@ export const listChildren: Handler = async (request, services) => {
   const children = await services.db.read.nodes.listRows(['uuid'], { parentNode: node.uuid }, { limit: 1000 });
   return ok({
     children: children.map((row) => String(row['uuid'])),
-    links: [{ href: `${request.base}/v1/nodes/?parent_node=${node.uuid}`, rel: 'children' }],
+    // One, where others are a list: so it is in Ironic.
+    links: { href: `${request.base}/v1/nodes?parent_node=${node.uuid}`, rel: 'children' },
   });
 };
 
@@ -166,6 +175,8 @@ export const listHistory: Handler = async (request, services) => {
   const node = await located(request, services);
   const { query } = request;
   const page = pageOf(query, services.config.max_limit, ['created_at', 'uuid', 'severity']);
+  if (page.marker !== undefined && !isUuid(page.marker))
+    throw new ServiceError('INVALID_PARAMETER', `Expected UUID for marker: ${page.marker.slice(0, 60)}`);
   const all = await historyOf(node, services);
   if (page.sortDir === 'desc') all.reverse();
   const at = page.marker === undefined ? -1 : all.findIndex((event) => historyUuid(event) === page.marker);

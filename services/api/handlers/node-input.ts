@@ -11,6 +11,7 @@ import {
   ServiceError,
 } from '@bessemer/core';
 import type { NodePatch, Repositories } from '@bessemer/db';
+import { inPython } from '../http/python.ts';
 import { strictBoolean } from '../http/query.ts';
 import { NODE_FIELD } from '../views/node-fields.ts';
 import { networkDataProblem } from './network-data.ts';
@@ -20,6 +21,8 @@ const NAME = /^[A-Za-z0-9._~-]{1,255}$/;
 /** What a name had to be before 1.10: that of a host. */
 const HOSTNAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9_-]{0,62}[a-z0-9])*\.?$/;
 const ANY_NAME_SINCE = 10;
+/** Python's tools write and read UUIDs like this as well. */
+const BARE_UUID = /^[0-9a-f]{32}$/i;
 /** Words that stand in a node's place in a path. */
 const RESERVED_NAMES = ['maintenance', 'management', 'states', 'vendor_passthru', 'detail', 'validate'];
 export const MAX_DESCRIPTION_CHARS = 4096;
@@ -30,7 +33,8 @@ export const MAX_DESCRIPTION_CHARS = 4096;
  */
 export function checkNodeName(name: string, refusal: string, minor: number): void {
   const isName = NAME.test(name) && (minor >= ANY_NAME_SINCE || HOSTNAME.test(name));
-  if (!isName || isUuid(name)) throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
+  if (!isName || isUuid(name) || BARE_UUID.test(name))
+    throw new ServiceError('INVALID_PARAMETER', `${refusal} '${name}'`);
   if (RESERVED_NAMES.includes(name))
     throw new ServiceError(
       'INVALID_PARAMETER',
@@ -38,21 +42,45 @@ export function checkNodeName(name: string, refusal: string, minor: number): voi
     );
 }
 
-/** Network data of a new node; a node may have none. @throws ServiceError INVALID_PARAMETER. */
-export function checkNewNetworkData(value: Json | undefined): void {
+/** Network data of a node as it is to be; a node may have none. @throws ServiceError INVALID_PARAMETER. */
+export function checkNetworkData(value: Json | undefined, subject: 'node' | 'patch'): void {
   if (!isJsonObject(value) || Object.keys(value).length === 0) return;
   const problem = networkDataProblem(value);
   if (problem !== undefined)
-    throw new ServiceError('INVALID_PARAMETER', `Schema error for node: network_data: ${problem}`);
+    throw new ServiceError('INVALID_PARAMETER', `Schema error for ${subject}: network_data: ${problem}`);
+}
+
+/** What schedulers add up, in Ironic's order. */
+const COUNTED_PROPERTIES = ['local_gb', 'cpus', 'memory_mb'];
+/** What Python's `int` takes of a text. */
+const INTEGER = /^\s*[+-]?\d+(_\d+)*\s*$/;
+
+function isCount(value: Json): boolean {
+  if (typeof value === 'string') return INTEGER.test(value) && Number(value.replaceAll('_', '')) >= 0;
+  return typeof value === 'boolean' || (typeof value === 'number' && value > -1);
+}
+
+/** Sizes among the properties may be numbers or numbers as text. @throws ServiceError INVALID_PARAMETER. */
+export function checkProperties(properties: JsonObject, uuid: string): void {
+  const bad = COUNTED_PROPERTIES.flatMap((name) => {
+    const value = properties[name] ?? null;
+    if (value === null || isCount(value)) return [];
+    return [`${name}=${typeof value === 'string' ? value : inPython(value)}`.slice(0, 100)];
+  });
+  if (bad.length > 0)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `The following properties for node ${uuid} should be non-negative integers, but provided values are: ${bad.join(', ')}`,
+    );
 }
 
 type MutablePatch = { -readonly [K in keyof NodePatch]: NodePatch[K] };
 
 /**
- * The patch for the fields in `body` (wire names); what it refers to is looked up in `read`, inside a transaction its own view. Null empties a field; an interface that is null falls back to the default.
+ * The patch for the fields in `body` (wire names); what it refers to is looked up in `read`, inside a transaction its own view. Null empties a field; an interface that is null falls back to the default. `owner` is the node's.
  * @throws ServiceError INVALID_PARAMETER naming field and value.
  */
-export async function nodePatchFrom(body: JsonObject, read: Repositories): Promise<MutablePatch> {
+export async function nodePatchFrom(body: JsonObject, read: Repositories, owner: string | null): Promise<MutablePatch> {
   const patch: Record<string, unknown> = {};
   const interfaces: Partial<Record<InterfaceKind, string | null>> = {};
   for (const [wire, value] of Object.entries(body)) {
@@ -62,14 +90,20 @@ export async function nodePatchFrom(body: JsonObject, read: Repositories): Promi
       interfaces[field.interfaceKind] = value === null ? null : String(value);
       continue;
     }
-    patch[field.key!] = await valueFor(wire, field.kind, value, read);
+    patch[field.key!] = await valueFor(wire, field.kind, value, read, owner);
   }
   if (Object.keys(interfaces).length > 0) patch['interfaces'] = interfaces;
   if (patch['maintenance'] === false) patch['maintenanceReason'] = null;
   return patch as MutablePatch;
 }
 
-async function valueFor(wire: string, kind: string, value: Json, read: Repositories): Promise<unknown> {
+async function valueFor(
+  wire: string,
+  kind: string,
+  value: Json,
+  read: Repositories,
+  owner: string | null,
+): Promise<unknown> {
   switch (wire) {
     case 'conductor_group':
       return String(value ?? '').toLowerCase();
@@ -88,7 +122,12 @@ async function valueFor(wire: string, kind: string, value: Json, read: Repositor
     case 'parent_node': {
       if (value === null) return null;
       const parent = await read.nodes.find(String(value));
-      if (!parent) throw new ServiceError('INVALID_PARAMETER', `Node ${String(value)} could not be found.`);
+      // Whether there is such a node is nobody's business but its owner's.
+      if (parent?.owner !== owner)
+        throw new ServiceError(
+          'INVALID_PARAMETER',
+          `Unable to apply the requested parent_node '${String(value).slice(0, 60)}'. Requested value was invalid.`,
+        );
       return parent.uuid;
     }
     case 'driver':
@@ -118,7 +157,7 @@ export function checkInterfaces(
 ): void {
   for (const kind of INTERFACE_KINDS) {
     const name = interfaces[kind];
-    if (!name || driver.interfaces[kind].includes(name)) continue;
+    if (name === undefined || name === null || driver.interfaces[kind].includes(name)) continue;
     const valid = driver.interfaces[kind].map((n) => `'${n}'`).join(', ');
     throw new ServiceError(
       'INTERFACE_NOT_SUPPORTED',

@@ -2,6 +2,7 @@
 import { INTERFACE_KINDS, isJsonObject, type Node, type ProvisionState, ServiceError } from '@bessemer/core';
 import type { NodePatch, Repositories } from '@bessemer/db';
 import type { PatchOperation } from '../http/patch.ts';
+import { inPython } from '../http/python.ts';
 import { networkDataProblem } from './network-data.ts';
 import { checkNodeName, MAX_DESCRIPTION_CHARS } from './node-input.ts';
 
@@ -25,10 +26,13 @@ export function checkPatchValues(operations: readonly PatchOperation[], ident: s
     const problem = isJsonObject(data) ? networkDataProblem(data) : "it is not of type 'object'";
     if (problem !== undefined) throw invalid(`Invalid network_data: ${problem}`);
   }
+  for (const value of given('/protected'))
+    if (value !== null && !['boolean', 'string'].includes(typeof value))
+      throw invalid('Schema error for patch: protected must be a boolean or a string or null');
   const refusal = `Node ${ident}: Cannot change name to invalid name`;
   for (const name of given('/name')) {
     // A name is taken away by removing it.
-    if (typeof name !== 'string') throw invalid(`${refusal} '${name === null ? 'None' : JSON.stringify(name)}'`);
+    if (typeof name !== 'string') throw invalid(`${refusal} '${inPython(name)}'`);
     checkNodeName(name, refusal, minor);
   }
 }

@@ -22,6 +22,7 @@ import { strictBoolean } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { statesView } from '../views/node.ts';
+import { judgeChildren } from './child-steps.ts';
 import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
 import { findNode } from './nodes.ts';
 
@@ -159,7 +160,7 @@ function checkVerb(request: ApiRequest, node: Node, body: JsonObject): Provision
   needsVersion(`The target "${verb}"`, VERB_SINCE[verb] ?? 1, request.minor);
   if (node.maintenance && (verb === 'active' || verb === 'rebuild')) throw nodeInMaintenance('provisioning', node);
   if (!nextState(node.provisionState, event, node.targetProvisionState).ok) {
-    if (node.reservation) throw nodeLocked(node);
+    if (node.reservation) throw nodeLocked(node, { isFinal: true });
     throw actionImpossible(verb, node, node.provisionState);
   }
   checkFields(verb, node, body, request.minor);
@@ -178,7 +179,7 @@ export const setProvisionState: Handler = async (request, services) => {
   const noRamdisk = body['disable_ramdisk'] == null ? false : strictBoolean('disable_ramdisk', body['disable_ramdisk']);
   const ordered = async (name: 'clean_steps' | 'service_steps'): Promise<OrderedSteps> =>
     (await stepsOfRunbook(body, name, node, request, services)) ?? {
-      steps: steps(name) ?? [],
+      steps: await judgeChildren(steps(name) ?? [], node, request, services),
       disableRamdisk: noRamdisk,
     };
   const { rpc } = services;
@@ -192,7 +193,9 @@ export const setProvisionState: Handler = async (request, services) => {
         {
           nodeUuid,
           rebuild: event === 'rebuild',
-          configDrive: typeof configDrive === 'string' || isJsonObject(configDrive) ? configDrive : null,
+          // An empty text is none, as for Ironic.
+          configDrive:
+            (typeof configDrive === 'string' && configDrive !== '') || isJsonObject(configDrive) ? configDrive : null,
           deploySteps: steps('deploy_steps'),
         },
         call,

@@ -48,7 +48,7 @@ function checkVifName(field: string, value: string): void {
 
 async function located(request: ApiRequest, services: ApiServices): Promise<{ node: Node; isNoop: boolean }> {
   const node = await findNode(request, request.params['node']!, services);
-  return { node, isNoop: (await interfaceOf(node, 'network', services)) === 'noop' };
+  return { node, isNoop: (await interfaceOf(node, 'network', services.db.read)) === 'noop' };
 }
 
 export const listVifs: Handler = async (request, services) => {
@@ -63,7 +63,7 @@ export const attachVif: Handler = async (request, services) => {
   if (typeof id !== 'string' || id === '')
     throw new ServiceError('INVALID_PARAMETER', "Schema error for vif: 'id' is a required property");
   checkVifName('id', id);
-  const wanted = { port: body['port_uuid'], portgroup: body['portgroup_uuid'] };
+  const wanted = { port: body['port_uuid'] ?? undefined, portgroup: body['portgroup_uuid'] ?? undefined };
   const { node, isNoop } = await located(request, services);
   // A port could be named before: 1.67 brought that only one of the two can.
   if (wanted.port !== undefined && wanted.portgroup !== undefined && request.minor >= 67)

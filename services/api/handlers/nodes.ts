@@ -46,7 +46,7 @@ import {
   nodeFieldTable,
 } from '../views/node-fields.ts';
 import { createNodeWriter } from '../views/node-rows.ts';
-import { checkInterfaces, checkNewNetworkData, checkNodeName, nodePatchFrom } from './node-input.ts';
+import { checkInterfaces, checkNetworkData, checkNodeName, checkProperties, nodePatchFrom } from './node-input.ts';
 import { checkPatchValues, patchConsequences } from './node-patch-rules.ts';
 
 export const nodeNotFound = (ident: string) => new ServiceError('NODE_NOT_FOUND', `Node ${ident} could not be found.`);
@@ -124,7 +124,9 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
       throw new ServiceError('INVALID_PARAMETER', `Expected UUID for ${name}: ${uuid.slice(0, 60)}`);
   }
   const chassis = request.params['chassis'] ?? text('chassis_uuid');
-  const parent = text('parent_node');
+  const includesChildren = flag('include_children');
+  // Of all nodes, children among them, none is left out for its parent.
+  const parent = includesChildren ? undefined : text('parent_node');
   const filter: { [K in keyof NodeFilter]: NodeFilter[K] | undefined } = {
     chassisUuid: chassis === undefined ? undefined : await chassisFilter(chassis, services),
     instanceUuid: text('instance_uuid'),
@@ -142,8 +144,9 @@ async function filterOf(request: ApiRequest, services: ApiServices): Promise<Nod
     retired: flag('retired'),
     shards: text('shard')?.split(','),
     sharded: flag('sharded'),
-    includeChildren: flag('include_children'),
-    parentNode: parent === undefined ? undefined : (await findNode(request, parent, services)).uuid,
+    includeChildren: includesChildren,
+    // One that there is not has no children.
+    parentNode: parent === undefined ? undefined : ((await services.db.read.nodes.find(parent))?.uuid ?? parent),
     instanceName: text('instance_name'),
   };
   return Object.fromEntries(Object.entries(filter).filter(([, v]) => v !== undefined));
@@ -162,7 +165,7 @@ async function listReply(request: ApiRequest, services: ApiServices, isDetail: b
   if (sortKey) needsVersion(`Sorting by ${sortKey}`, NODE_FIELD.get(sortKey)?.since ?? 1, minor);
   const page = pageOf(query, services.config.max_limit, NODE_SORT_KEYS, NODE_NO_SORT_KEYS);
   const isFull = !isExplicit && (isDetail || booleanParameter(query, 'detail') === true);
-  const wantedConductor = textParameter(query, 'conductor');
+  const wantedConductor = textParameter(query, 'conductor') || undefined;
   const conductors = await readConductors(services);
   const filter = await filterOf(request, services);
   const tail = (uuids: readonly string[]) => {
@@ -209,21 +212,27 @@ export const getNode: Handler = async (request, services) => {
 
 export const createNode: Handler = async (request, services) => {
   const body = request.body as JsonObject;
-  checkNewNetworkData(body['network_data']);
-  for (const name of Object.keys(body))
-    needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
   const uuid = body['uuid'] ?? services.random.uuid();
   if (typeof uuid !== 'string' || !isUuid(uuid))
     throw new ServiceError('INVALID_PARAMETER', `Expected UUID for uuid: ${String(uuid)}`);
+  checkNetworkData(body['network_data'], 'node');
+  for (const [name, value] of Object.entries(body)) {
+    // What says nothing is taken at every version.
+    const isEmpty = value === (name === 'conductor_group' ? '' : null);
+    if (!isEmpty) needsVersion(`The field ${name}`, NODE_FIELD.get(name)?.since ?? 1, request.minor);
+  }
   if (typeof body['name'] === 'string')
     checkNodeName(body['name'], 'Cannot create node with invalid name', request.minor);
-  const patch = await nodePatchFrom(body, services.db.read);
+  const patch = await nodePatchFrom(body, services.db.read, (body['owner'] ?? null) as string | null);
+  // No class is no class, whichever way it is said.
+  if (patch.resourceClass === '') patch.resourceClass = null;
   const conductors = await readConductors(services);
   const driver = String(body['driver']);
   const description = driverOf(conductors, driver);
   if (!description || !conductorFor({ uuid, driver, conductorGroup: patch.conductorGroup ?? '' }, conductors))
     throw noValidHost(driver, String(body['conductor_group'] ?? ''));
   checkInterfaces(patch.interfaces ?? {}, description);
+  checkProperties(patch.properties ?? {}, uuid);
   const node = await services.db.write('create node', async (tx) => {
     const made = await tx.nodes.create({
       ...patch,
@@ -302,21 +311,23 @@ export const patchNode: Handler = async (request, services) => {
     if (!now) throw nodeNotFound(request.params['node']!);
     if (now.reservation) throw nodeLocked(now);
     const isMaintenanceOnly = [...touched].every((name) => name.startsWith('maintenance'));
-    if (now.targetProvisionState !== null && !UPDATE_ALLOWED_STATES.includes(now.provisionState) && !isMaintenanceOnly)
+    // What is stuck is released from its instance as well.
+    const isRelease = now.maintenance && operations.every((o) => o.op === 'remove' && o.path === '/instance_uuid');
+    if (
+      now.targetProvisionState !== null &&
+      !UPDATE_ALLOWED_STATES.includes(now.provisionState) &&
+      !isMaintenanceOnly &&
+      !isRelease
+    )
       throw new ServiceError(
         'INVALID_STATE',
         `Node ${now.uuid} can not be updated while a state transition is in progress.`,
       );
     const before = patchable(now);
     const after = applyPatch(before, operations, request.minor);
-    const {
-      maintenance: _maintenance,
-      maintenance_reason: _reason,
-      protected: _protected,
-      protected_reason: _why,
-      ...creatable
-    } = after;
+    const { maintenance_reason: _reason, protected: _protected, protected_reason: _why, ...creatable } = after;
     checkDocument(request.operation, creatable);
+    if (touched.has('network_data')) checkNetworkData(after['network_data'], 'patch');
     for (const name of Object.keys(before)) if (!Object.hasOwn(after, name)) after[name] = null;
     const changed = Object.fromEntries(Object.entries(after).filter(([name]) => touched.has(name)));
     if (touched.has('driver_info'))
@@ -327,7 +338,7 @@ export const patchNode: Handler = async (request, services) => {
         changed['instance_info'] as JsonObject,
         maskInstanceInfo,
       );
-    const patch = await nodePatchFrom(changed, tx);
+    const patch = await nodePatchFrom(changed, tx, now.owner);
     const resets = booleanParameter(request.query, 'reset_interfaces') === true;
     const interfaces = { ...(resets ? {} : now.interfaces), ...patch.interfaces };
     for (const [kind, name] of Object.entries(interfaces)) if (name === null) delete interfaces[kind as 'power'];
@@ -337,11 +348,6 @@ export const patchNode: Handler = async (request, services) => {
     const isMoved = driver !== now.driver || conductorGroup !== now.conductorGroup;
     if (isMoved && !conductorFor({ uuid: now.uuid, driver, conductorGroup }, conductors))
       throw noValidHost(driver, conductorGroup);
-    if (touched.has('driver') || patch.interfaces) {
-      const description = driverOf(conductors, driver);
-      if (!description) throw noValidHost(driver, conductorGroup);
-      checkInterfaces(interfaces, description);
-    }
     if (patch.chassisUuid === null && now.chassisUuid !== null)
       needsVersion('Taking a node out of its chassis', 25, request.minor);
     const defaults = driverOf(conductors, driver)?.defaults;
@@ -351,6 +357,12 @@ export const patchNode: Handler = async (request, services) => {
     const kept = new Set(INTERFACE_KINDS.filter(isKept).map((kind) => `${kind}_interface`));
     const changes = new Set([...touched].filter((name) => !kept.has(name)));
     const consequences = await patchConsequences(tx, now, patch as NodePatch, changes);
+    if (touched.has('driver') || patch.interfaces) {
+      const description = driverOf(conductors, driver);
+      if (!description) throw noValidHost(driver, conductorGroup);
+      checkInterfaces(interfaces, description);
+    }
+    if (patch.properties) checkProperties(patch.properties, now.uuid);
     const { interfaces: _ignored, ...rest } = patch;
     const updated = await tx.nodes.update(now.uuid, { ...rest, ...consequences, interfaces });
     if (patch.maintenance !== undefined && patch.maintenance !== now.maintenance)
@@ -372,9 +384,9 @@ export const deleteNode: Handler = async (request, services) => {
     const node = await tx.nodes.get(found.uuid);
     if (!node) throw nodeNotFound(ident);
     if (node.reservation) throw nodeLocked(node);
-    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && node.instanceUuid !== null)
       throw new ServiceError('NODE_ASSOCIATED', `Node ${node.uuid} is associated with instance ${node.instanceUuid}.`);
+    if (node.protected) throw nodeProtected(node);
     if (!node.maintenance && !DELETE_ALLOWED_STATES.includes(node.provisionState))
       throw new ServiceError(
         'INVALID_STATE',

@@ -9,7 +9,9 @@ import {
   type Runbook,
   ServiceError,
 } from '@bessemer/core';
-import type { RunbookFilter } from '@bessemer/db';
+import type { InspectionRuleFilter, RunbookFilter } from '@bessemer/db';
+import type { PatchOperation } from '../http/patch.ts';
+import { textParameter } from '../http/query.ts';
 import { type Handler, noContent, ok } from '../request.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { maskSecrets } from '../views/node.ts';
@@ -91,7 +93,9 @@ const runbooks = createResource<Runbook, RunbookFilter>({
     runbookField('traits', 112, 'list', 'traits', { writable: 'never' }),
   ],
   async parse(wire, value, request) {
-    if (wire === 'name' && request.minor < 112) checkTrait(value, 'Runbook name');
+    // As in Ironic, a runbook that there is may get a logical name with every microversion.
+    if (wire === 'name' && request.minor < 112 && request.operation.method === 'POST')
+      checkTrait(value, 'Runbook name');
     if (wire === 'name' && (!LOGICAL_NAME.test(String(value)) || isUuid(String(value))))
       throw new ServiceError('INVALID_PARAMETER', `Cannot use '${String(value)}' as the name of a runbook.`);
     return wire === 'steps' ? numbered(value, 'order') : undefined;
@@ -106,7 +110,14 @@ const runbooks = createResource<Runbook, RunbookFilter>({
 export const listRunbooks = runbooks.list;
 export const getRunbook = runbooks.get;
 export const createRunbook = runbooks.create;
-export const patchRunbook = runbooks.patch;
+/** Who makes a runbook public, or takes that back, takes its owner off it, as Ironic does. */
+export const patchRunbook: Handler = (request, services) => {
+  const operations = request.body as unknown as PatchOperation[];
+  if (!operations.some(({ op, path }) => path === '/public' && op !== 'remove'))
+    return runbooks.patch(request, services);
+  const disowned: PatchOperation[] = [{ op: 'add', path: '/owner', value: null }, ...operations];
+  return runbooks.patch({ ...request, body: disowned as unknown as JsonObject }, services);
+};
 export const deleteRunbook = runbooks.remove;
 
 export const getRunbookTraits: Handler = async (request, services) =>
@@ -135,7 +146,7 @@ export const removeRunbookTrait = changeTraits((traits, { params }) => traits.fi
 export const removeRunbookTraits = changeTraits(() => []);
 
 const ruleField = fieldsFor<InspectionRule>();
-const rules = createResource<InspectionRule, object>({
+const rules = createResource<InspectionRule, InspectionRuleFilter>({
   collection: 'inspection_rules',
   path: 'inspection_rules',
   param: 'rule',
@@ -153,6 +164,10 @@ const rules = createResource<InspectionRule, object>({
     ruleField('scope', 96, 'text', 'scope'),
     ruleField('sensitive', 96, 'boolean', 'sensitive'),
   ],
+  async filterOf({ query }) {
+    const phase = textParameter(query, 'phase');
+    return phase === undefined ? {} : { phase };
+  },
   async parse(wire, value) {
     if (wire === 'phase') return value ?? 'main';
     return wire === 'priority' ? (value ?? 0) : undefined;

@@ -8,29 +8,29 @@ import {
   type Portgroup,
   ServiceError,
 } from '@bessemer/core';
-import type { PortFilter, PortgroupFilter, Repositories } from '@bessemer/db';
+import type { PortFilter, PortgroupFilter } from '@bessemer/db';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices, Handler } from '../request.ts';
 import { freeNode, nodeFilter, nodeNamedIn } from '../resources/of-node.ts';
-import { checkLocalLink, localLink } from '../resources/local-link.ts';
+import { checkLocalLink, localLink, shownLink } from '../resources/local-link.ts';
+import { mayWritePort, mayWritePortgroup } from '../resources/port-rules.ts';
 import { commonFields, createResource, fieldsFor, macOf, uuidOf } from '../resources/resource.ts';
 
-const CONNECTIVITY = ['local_link_connection', 'pxe_enabled', 'physical_network', 'portgroup_uuid'];
-const CONNECTIVITY_STATES = ['enroll', 'inspecting', 'inspect wait', 'manageable'];
 const PORTGROUP_NAME = /^[A-Za-z0-9._~-]+$/;
 
 const portNotFound = (ident: string) => new ServiceError('PORT_NOT_FOUND', `Port ${ident} could not be found.`);
 const portgroupNotFound = (ident: string) =>
   new ServiceError('PORTGROUP_NOT_FOUND', `Portgroup ${ident} could not be found.`);
-const splitList = (query: URLSearchParams, name: string) => textParameter(query, name)?.split(',');
+/** A list without entries is none. */
+const splitList = (query: URLSearchParams, name: string) => (textParameter(query, name) || undefined)?.split(',');
 
 /** Ports are listed of a node, of a port group or of shards. @throws FORBIDDEN, as Ironic does. */
 function onlyOneOwner({ params, query }: ApiRequest): void {
   const isOf = [
     params['node'] !== undefined || query.has('node') || query.has('node_uuid'),
     params['portgroup'] !== undefined || query.has('portgroup'),
-    query.has('shard'),
+    splitList(query, 'shard') !== undefined,
   ];
   if (isOf.filter(Boolean).length > 1) throw new ServiceError('FORBIDDEN', 'Operation not permitted.');
 }
@@ -67,7 +67,9 @@ const ports = createResource<Port, PortFilter>({
     portField('extra', 1, 'json', 'extra'),
     portField('internal_info', 18, 'json', 'internalInfo', { writable: 'never' }),
     portField('is_smartnic', 53, 'boolean', 'isSmartnic'),
-    portField('local_link_connection', 19, 'json', 'localLinkConnection'),
+    portField('local_link_connection', 19, 'json', 'localLinkConnection', {
+      show: (port, minor) => shownLink(port.localLinkConnection, minor),
+    }),
     portField('name', 88, 'text', 'name'),
     portField('node_uuid', 1, 'text', 'nodeUuid'),
     portField('physical_network', 34, 'text', 'physicalNetwork'),
@@ -110,7 +112,7 @@ const ports = createResource<Port, PortFilter>({
     if (port.physicalNetwork === '')
       throw new ServiceError('INVALID_PARAMETER', 'A non-empty value is required when setting physical_network');
   },
-  mayWrite: (tx, { found, patch, touched }) => mayWritePort(tx, found, patch, touched),
+  mayWrite: mayWritePort,
   mayRemove: async (tx, port) => {
     const node = await freeNode(tx, port.nodeUuid);
     if (node && port.internalInfo['tenant_vif_port_id'] && !node.maintenance)
@@ -120,49 +122,6 @@ const ports = createResource<Port, PortFilter>({
       );
   },
 });
-
-async function mayWritePort(
-  tx: Repositories,
-  found: Port | undefined,
-  patch: Partial<Port>,
-  touched: ReadonlySet<string>,
-): Promise<void> {
-  const nodeUuid = patch.nodeUuid ?? found?.nodeUuid;
-  if (patch.portgroupUuid) {
-    const group = await tx.portgroups.find(patch.portgroupUuid);
-    if (group && group.nodeUuid !== nodeUuid)
-      throw new ServiceError(
-        'INVALID_PARAMETER',
-        `Port can not be added to portgroup ${group.uuid} because the portgroup belongs to another node, ${group.nodeUuid}.`,
-      );
-  }
-  if (!found) {
-    if (nodeUuid) await freeNode(tx, nodeUuid);
-    return;
-  }
-  for (const uuid of new Set([found.nodeUuid, nodeUuid ?? found.nodeUuid])) {
-    await freeNode(tx, uuid);
-    // A port is how a machine is known when it boots: moved now, another machine would get this node's image.
-    if ((touched.has('address') || touched.has('node_uuid')) && (await tx.runs.current(uuid)))
-      throw new ServiceError(
-        'INVALID_STATE',
-        `Port ${found.uuid} can not get another address or node while work is under way on node ${uuid}: wait until it ends, or abort it.`,
-      );
-  }
-  const node = await tx.nodes.get(found.nodeUuid);
-  const isMoved = patch.address !== undefined && patch.address !== found.address;
-  if (node && isMoved && !node.maintenance && (node.provisionState === 'active' || node.instanceUuid))
-    throw new ServiceError(
-      'INVALID_STATE',
-      `Cannot update hardware address for port ${found.uuid} as node ${node.uuid} is active or has instance UUID assigned`,
-    );
-  const isConnectivity = [...touched].some((name) => CONNECTIVITY.includes(name));
-  if (node && isConnectivity && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
-    throw new ServiceError(
-      'INVALID_STATE',
-      `Port ${found.uuid} can not have any connectivity attributes (portgroup_id, local_link_connection, physical_network, pxe_enabled) updated unless node ${node.uuid} is in a enroll, inspecting, inspect wait, manageable state or in maintenance mode. The current state is ${node.provisionState}.`,
-    );
-}
 
 async function portgroupNamedIn(value: Json, services: ApiServices): Promise<string> {
   const uuid = String(value);
@@ -251,22 +210,7 @@ const portgroups = createResource<Portgroup, PortgroupFilter>({
     if (wire === 'node_uuid') return nodeNamedIn(value, request, services);
     return wire === 'mode' && value === null ? 'active-backup' : undefined;
   },
-  async mayWrite(tx, { found, patch }) {
-    if (!found) return;
-    await freeNode(tx, found.nodeUuid);
-    if (!patch.nodeUuid || patch.nodeUuid === found.nodeUuid) return;
-    const node = await freeNode(tx, patch.nodeUuid);
-    if (node && !node.maintenance && !CONNECTIVITY_STATES.includes(node.provisionState))
-      throw new ServiceError(
-        'INVALID_STATE',
-        `Portgroup ${found.uuid} can not be associated to node ${node.uuid} unless the node is in a ${CONNECTIVITY_STATES.join(', ')} state or in maintenance mode. Current state is '${node.provisionState}'.`,
-      );
-    if ((await tx.ports.list({ portgroupUuid: found.uuid }, { limit: 1 })).length > 0)
-      throw new ServiceError(
-        'PORTGROUP_NOT_EMPTY',
-        `Portgroup ${found.uuid} can not be associated with node ${patch.nodeUuid} because there are ports associated with this portgroup.`,
-      );
-  },
+  mayWrite: mayWritePortgroup,
   mayRemove: async (tx, group) => void (await freeNode(tx, group.nodeUuid)),
 });
 

@@ -4,6 +4,7 @@ import {
   isUuid,
   type Json,
   type NodeId,
+  type ProvisionState,
   ServiceError,
   type VolumeConnector,
   type VolumeTarget,
@@ -16,10 +17,19 @@ import { linksTo } from '../views/links.ts';
 import { maskSecrets } from '../views/node.ts';
 import { findNode } from './nodes.ts';
 
+/** States of a node that nothing runs on yet: what it is to boot from can be taken away, whatever its power is. */
+const NOT_YET_USED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed'];
+
 /** A volume may be changed only while the node is off: a running system has it mounted. @throws INVALID_STATE_REQUESTED. */
-async function mustBeOff(tx: Repositories, nodeUuid: NodeId, action: string): Promise<void> {
+async function mustBeOff(
+  tx: Repositories,
+  nodeUuid: NodeId,
+  action: string,
+  unless: readonly ProvisionState[] = [],
+): Promise<void> {
   const node = await freeNode(tx, nodeUuid);
-  if (node && node.powerState !== 'power off') throw actionImpossible(action, node, node.powerState);
+  if (node && node.powerState !== 'power off' && !unless.includes(node.provisionState))
+    throw actionImpossible(action, node, node.powerState);
 }
 
 const REFUSAL = "Can't fetch a subset of fields with 'detail' set";
@@ -53,10 +63,10 @@ const connectors = createResource<VolumeConnector, OfNodeFilter>({
   validate,
   parse: async (wire, value, request, services) =>
     wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
-  mayWrite: async (tx, { found }) => {
-    if (found) await mustBeOff(tx, found.nodeUuid, 'volume connector update');
+  mayWrite: async (tx, { found, patch }) => {
+    if (found) await mustBeOff(tx, patch.nodeUuid ?? found.nodeUuid, 'volume connector update');
   },
-  mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume connector deletion'),
+  mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume connector deletion', NOT_YET_USED),
 });
 
 const targetField = fieldsFor<VolumeTarget>();
@@ -82,10 +92,10 @@ const targets = createResource<VolumeTarget, OfNodeFilter>({
   validate,
   parse: async (wire, value, request, services) =>
     wire === 'node_uuid' ? nodeOf(value, request, services) : undefined,
-  mayWrite: async (tx, { found }) => {
-    if (found) await mustBeOff(tx, found.nodeUuid, 'volume target update');
+  mayWrite: async (tx, { found, patch }) => {
+    if (found) await mustBeOff(tx, patch.nodeUuid ?? found.nodeUuid, 'volume target update');
   },
-  mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume target deletion'),
+  mayRemove: (tx, found) => mustBeOff(tx, found.nodeUuid, 'volume target deletion', NOT_YET_USED),
 });
 
 export const listVolumeConnectors = connectors.list;

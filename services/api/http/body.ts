@@ -31,7 +31,7 @@ export function isTooDeep(text: string, limit: number): boolean {
 
 /**
  * The JSON body, or undefined when there is none.
- * @throws ServiceError BODY_TOO_LARGE; INVALID_PARAMETER for what is not JSON or nests too deep.
+ * @throws ServiceError BODY_TOO_LARGE; INVALID_PARAMETER for what is not JSON, nests too deep or cannot be stored as it is.
  */
 export async function readJsonBody(request: IncomingMessage, path: string): Promise<Json | undefined> {
   const limit = bodyLimit(path);
@@ -47,7 +47,7 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
     chunks.push(chunk as Buffer);
   }
   if (size === 0) return undefined;
-  const text = Buffer.concat(chunks).toString('utf8');
+  const text = decoded(Buffer.concat(chunks));
   if (isTooDeep(text, MAX_DEPTH))
     throw new ServiceError('INVALID_PARAMETER', `The request body nests deeper than ${MAX_DEPTH} levels.`);
   const body = parsed(text);
@@ -56,7 +56,39 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
       'INVALID_PARAMETER',
       'The request body holds a text with the character U+0000 or with half a surrogate pair, which cannot be stored.',
     );
+  const inexact = MAYBE_INEXACT.test(text) ? inexactNumber(text) : undefined;
+  if (inexact !== undefined)
+    throw new ServiceError(
+      'INVALID_PARAMETER',
+      `The request body holds the number ${inexact.slice(0, 60)}, which cannot be kept exactly: send it as a text.`,
+    );
   return body;
+}
+
+/** Sixteen digits in a row or an exponent of three: also in texts, where they do no harm. */
+const MAYBE_INEXACT = /\d{16}|\de\+?\d{3}/i;
+
+/** The first integer beyond 2^53, or number beyond any, as it is written. */
+function inexactNumber(text: string): string | undefined {
+  let found: string | undefined;
+  const look = (_name: string, value: unknown, context?: { readonly source?: string }): undefined => {
+    const source = context?.source;
+    if (found !== undefined || typeof value !== 'number' || source === undefined) return;
+    if (!Number.isFinite(value) || (/^-?\d+$/.test(source) && !Number.isSafeInteger(value))) found = source;
+  };
+  JSON.parse(text, look);
+  return found;
+}
+
+/** Leaves out the byte order mark that some editors put at the start. */
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new ServiceError('INVALID_PARAMETER', 'The request body is not JSON: it is no text in UTF-8.');
+  }
 }
 
 function parsed(text: string): Json {

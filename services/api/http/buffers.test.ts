@@ -30,7 +30,7 @@ it('are not written over while an answer is still on its way', async () => {
   let sent: Buffer | undefined;
   const server = createServer((req, res) => {
     sent = takeBuffer(size).fill('a');
-    createExchange(req, res, () => {}).send(200, sent);
+    createExchange(req, res, () => {}, '/').send(200, sent);
     server.emit('sent', res);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -46,5 +46,21 @@ it('are not written over while an answer is still on its way', async () => {
   await finished;
   expect(other.buffer).not.toBe(sent!.buffer);
   expect(takeBuffer(size).buffer).toBe(sent!.buffer);
+  server.close();
+});
+
+it('are not kept for a client that reads nothing', async () => {
+  const server = createServer((req, res) => {
+    createExchange(req, res, () => {}, '/', 20).send(200, takeBuffer(15 * MIB).fill('a'));
+    server.emit('sent', res);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => {});
+  const answered = once(server, 'sent');
+  client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [response] = await answered;
+  await once(response, 'close');
+  expect(response.writableFinished).toBe(false);
+  client.destroy();
   server.close();
 });

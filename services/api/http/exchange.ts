@@ -29,13 +29,30 @@ export interface Exchange {
   send(status: number, body: Body): void;
 }
 
+/** Who reads nothing of a long answer for so long has gone, and the answer would stay in memory. */
+const STALLED_MS = 120_000;
+const LONG_BYTES = 64 * 1024;
+
 const HAS_NO_BODY: ReadonlySet<number> = new Set([204, 304]);
 
-/** `onBreak` is told of an answer that broke while it was sent. @throws TypeError for a request target that is no URL. */
-export function createExchange(req: IncomingMessage, res: ServerResponse, onBreak: (error: Error) => void): Exchange {
-  const target = req.url ?? '/';
-  // Proxies send the absolute form.
-  const url = target.startsWith('/') ? target : target.slice(new URL(target).origin.length);
+/**
+ * Path and query of a request target (RFC 9112, 3.2): proxies send the absolute form, and `*` is the service as a whole.
+ * undefined for what is none of these.
+ */
+export function pathOf(target: string): string | undefined {
+  if (target.startsWith('/') || target === '*') return target;
+  const origin = /^https?:\/\/[^/?#]+/i.exec(target)?.[0];
+  return origin === undefined ? undefined : target.slice(origin.length);
+}
+
+/** `onBreak` is told of an answer that broke while it was sent; `url` is path and query. */
+export function createExchange(
+  req: IncomingMessage,
+  res: ServerResponse,
+  onBreak: (error: Error) => void,
+  url: string,
+  stalledMs = STALLED_MS,
+): Exchange {
   const question = url.indexOf('?');
   const headers: Record<string, string> = {};
   res.on('error', onBreak);
@@ -43,7 +60,7 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, onBrea
     req,
     res,
     method: req.method ?? 'GET',
-    path: question < 0 ? url || '/' : url.slice(0, question),
+    path: (question < 0 ? url : url.slice(0, question)) || '/',
     querystring: question < 0 ? '' : url.slice(question + 1),
     host: req.headers.host ?? '',
     get(name) {
@@ -60,7 +77,9 @@ export function createExchange(req: IncomingMessage, res: ServerResponse, onBrea
       }
       headers['Content-Type'] ??= 'text/plain; charset=utf-8';
       if (typeof body === 'string' || body instanceof Uint8Array) {
-        headers['Content-Length'] = String(typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength);
+        const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
+        headers['Content-Length'] = String(length);
+        if (length > LONG_BYTES) res.setTimeout(stalledMs, () => res.destroy());
         // The system has all of it then. Of what could not be sent somebody may still be reading.
         if (typeof body !== 'string') res.once('finish', () => giveBack(body));
         res.writeHead(status, headers).end(body);

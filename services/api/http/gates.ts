@@ -5,11 +5,15 @@
 import type { OperationSpec } from '@bessemer/api-spec';
 import { ServiceError } from '@bessemer/core';
 
-/** An error of the part of Ironic that finds the controller: its body has another form (`envelope.ts`). */
+/**
+ * An error of the part of Ironic that finds the controller: its body has another form (`envelope.ts`). Of METHOD_NOT_ALLOWED the
+ * context may say what is `allowed`.
+ */
 export const routeError = (
   code: 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'NOT_ACCEPTABLE' | 'INVALID_PARAMETER',
   message: string,
-): ServiceError => new ServiceError(code, message, { context: { isRoute: true } });
+  context: Readonly<Record<string, string>> = {},
+): ServiceError => new ServiceError(code, message, { context: { ...context, isRoute: true } });
 
 /** What may stand in the place of a node in a path: a UUID, or a name of RFC 3986 unreserved characters. */
 const NODE_IDENT = /^[A-Za-z0-9._~-]{1,255}$/;
@@ -20,9 +24,10 @@ export function checkNodeIdent(ident: string | undefined): void {
     throw routeError('INVALID_PARAMETER', `Expected UUID or name for node: ${ident.slice(0, 255)}`);
 }
 
+const NODE_METHODS = new Set(['addTrait', 'setTraits']);
 const METHOD = new Set(
-  `addTrait setTraits createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate
-  patchDeployTemplate`.split(/\s+/),
+  `createAllocation deleteAllocation patchAllocation createDeployTemplate deleteDeployTemplate patchDeployTemplate
+  createRunbook deleteRunbook patchRunbook`.split(/\s+/),
 );
 const PLAIN = new Set(
   `createPortgroup listPortgroups getConductor heartbeat listConductors lookup getNodeVolume getVolume injectNmi postEvents removeTrait
@@ -31,9 +36,30 @@ const PLAIN = new Set(
 const NOT_ACCEPTABLE = new Set(['getRaidProperties', 'getTraits', 'setRaidConfig']);
 const ENDPOINT = new Set(['setBootMode', 'setSecureBoot']);
 
+function notAllowed(message: string, methods: readonly string[]): ServiceError {
+  return routeError('METHOD_NOT_ALLOWED', message, { allowed: [...new Set(methods)].toSorted().join(', ') });
+}
+
+/** What is said not to be allowed below its version, where Ironic says anything. */
+const ALLOWED_LATER: ReadonlyArray<readonly [path: RegExp, what: string]> = [
+  [/^\/v1\/allocations(\/|$)|^\/v1\/nodes\/\{node\}\/allocation$/, 'allocations'],
+  [/^\/v1\/deploy_templates(\/|$)/, 'deploy templates'],
+  [/^\/v1\/inspection_rules(\/|$)/, 'inspection rules'],
+  [/^\/v1\/runbooks(\/|$)/, 'runbooks'],
+  [/^\/v1\/shards$/, 'shards'],
+  [/\/firmware$/, 'node firmware'],
+];
+
 /** The error of a request whose microversion is too old for the operation: Ironic's words, then which version is needed. */
-export function tooOld({ operationId, since }: OperationSpec): ServiceError {
-  const need = `${operationId} needs API version 1.${since} or newer.`;
+export function tooOld({ operationId, path, since }: OperationSpec): ServiceError {
+  const what =
+    operationId === 'patchAllocation'
+      ? 'updating allocations'
+      : ALLOWED_LATER.find(([pattern]) => pattern.test(path))?.[1];
+  const words = what === undefined ? '' : `The API version does not allow ${what}. `;
+  const need = `${words}${operationId} needs API version 1.${since} or newer.`;
+  // What is below a node that has no traits belongs to the node.
+  if (NODE_METHODS.has(operationId)) return notAllowed(need, ['DELETE', 'GET', 'PATCH', 'POST']);
   if (METHOD.has(operationId)) return routeError('METHOD_NOT_ALLOWED', need);
   if (PLAIN.has(operationId)) return new ServiceError('NOT_FOUND', `Resource could not be found. ${need}`);
   if (NOT_ACCEPTABLE.has(operationId)) return new ServiceError('NOT_ACCEPTABLE', `Request not acceptable. ${need}`);
@@ -54,25 +80,31 @@ const ITEM_PARAMETERS: Readonly<Record<string, string>> = {
   runbook: 'runbook_ident',
   target: 'target_uuid',
   template: 'template_ident',
+  vif: 'vif_id',
 };
 
 /**
- * The error of a method that a path does not take, with the value of Allow when it is 405. Ironic has one controller for a
- * collection and its items: it allows the methods of both, and misses the name of the item where one acts on items alone.
+ * The error of a method that a path does not take. Ironic has one controller for a collection and its items: it allows the
+ * methods of both, and misses the name of the item where one acts on items alone.
  */
 export function wrongMethod(
   method: string,
   { operations, beside }: { readonly operations: readonly OperationSpec[]; readonly beside: readonly OperationSpec[] },
   minor: number,
-): { readonly error: ServiceError; readonly allowed?: string } {
+): ServiceError {
   // Controllers that look at the version by themselves are reached at any.
-  const isLate = operations.some(({ operationId }) => PLAIN.has(operationId));
+  const isLate = operations.some(({ operationId }) =>
+    [PLAIN, NOT_ACCEPTABLE, ENDPOINT].some((set) => set.has(operationId)),
+  );
   if (!isLate && operations.every(({ since }) => minor < since))
-    return { error: tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!) };
+    return tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!);
   const ofItem = beside.find((operation) => operation.method === method);
   const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
   if (missing !== undefined && (isLate || minor >= ofItem!.since))
-    return { error: new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`) };
-  const allowed = [...new Set([...operations, ...beside].map((operation) => operation.method))].toSorted().join(', ');
-  return { error: routeError('METHOD_NOT_ALLOWED', `${method} is not possible here; allowed: ${allowed}.`), allowed };
+    return new ServiceError('MISSING_PARAMETER', `Missing mandatory parameter: ${missing}`);
+  const methods = (of: readonly OperationSpec[]) => [...new Set(of.map((operation) => operation.method))].toSorted();
+  return notAllowed(
+    `${method} is not possible here; allowed: ${methods(operations).join(', ')}.`,
+    methods([...operations, ...beside]),
+  );
 }

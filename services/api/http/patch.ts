@@ -60,6 +60,8 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
     at = next;
   }
   const last = path.at(-1)!;
+  if (operation.op === 'replace' && last === '-')
+    throw problem("'path' with '-' can't be applied to 'replace' operation");
   if (Array.isArray(at)) {
     if (operation.op === 'add')
       at.splice(
@@ -71,7 +73,8 @@ function applyOne(document: JsonObject, operation: PatchOperation, path: string[
       if (/^\d{1,9}$/.test(last) && Number(last) >= at.length)
         throw problem(`can't remove a non-existent object '${last}'`);
       at.splice(index(last, at.length - 1, `can't remove a non-existent object '${last}'`), 1);
-    } else at[index(last, at.length - 1, "can't replace outside of list")] = operation.value ?? null;
+    } else if (last === '-') throw problem("'path' with '-' can't be applied to 'replace' operation");
+    else at[index(last, at.length - 1, "can't replace outside of list")] = operation.value ?? null;
     return;
   }
   if (!isJsonObject(at)) throw problem(`'${operation.path}' is not inside an object`);

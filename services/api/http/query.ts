@@ -38,7 +38,7 @@ export function pageOf(
   const limitText = query.get('limit');
   let limit = maxLimit;
   if (limitText !== null) {
-    if (!/^\s*-?\d+\s*$/.test(limitText))
+    if (!/^\s*[+-]?\d+\s*$/.test(limitText))
       throw new ServiceError('INVALID_PARAMETER', `Expected an integer for limit: ${limitText.slice(0, 40)}`);
     if (Number(limitText) <= 0) throw new ServiceError('INVALID_PARAMETER', 'Limit must be positive');
     limit = Math.min(maxLimit, Number(limitText));

@@ -23,9 +23,13 @@ export function needsVersion(what: string, since: number, minor: number): void {
 /**
  * The minor version N of 1.N that a request asks for: `X-OpenStack-Ironic-API-Version: 1.N|latest`, else
  * `OpenStack-API-Version: baremetal 1.N`, else 1.1, as clients of 2015 expect.
- * @throws ServiceError NOT_ACCEPTABLE for a malformed version or one out of range.
+ * @throws ServiceError NOT_ACCEPTABLE, made by `refusal`, for a malformed version or one out of range.
  */
-export function negotiateMinor(own: string | undefined, common: string | undefined): number {
+export function negotiateMinor(
+  own: string | undefined,
+  common: string | undefined,
+  refusal: (code: 'NOT_ACCEPTABLE', message: string) => ServiceError = routeError,
+): number {
   const fromCommon = common
     ?.split(',')
     .map((part) => /^baremetal\s+(\S+)$/.exec(part.trim())?.[1])
@@ -33,19 +37,20 @@ export function negotiateMinor(own: string | undefined, common: string | undefin
   const asked = own?.trim() || fromCommon;
   if (asked === undefined) return MIN_MINOR;
   if (asked.toLowerCase() === 'latest') return MAX_MINOR;
-  const match = /^(\d{1,4})\.(\d{1,6})$/.exec(asked);
-  if (!match) throw routeError('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
-  const minor = Number(match[2]);
+  // Ironic reads two integers of Python: with signs, blanks and zeros before them.
+  const [major, minor] = (/^([+-]?\d+) *\. *([+-]?\d+)$/.exec(asked) ?? []).slice(1).map(Number);
+  if (major === undefined || minor === undefined)
+    throw refusal('NOT_ACCEPTABLE', `Invalid value for ${VERSION_HEADERS.version} header`);
   const range = `The supported version range is: [1.${MIN_MINOR}, 1.${MAX_MINOR}].`;
-  if (match[1] !== '1')
-    throw routeError(
+  if (major !== 1)
+    throw refusal(
       'NOT_ACCEPTABLE',
-      `Mutually exclusive versions requested. Version ${asked} requested but not supported by this service. ${range}`,
+      `Mutually exclusive versions requested. Version ${major}.${minor} requested but not supported by this service. ${range}`,
     );
   if (minor < MIN_MINOR || minor > MAX_MINOR)
-    throw routeError(
+    throw refusal(
       'NOT_ACCEPTABLE',
-      `Version ${asked} was requested but the minor version is not supported by this service. ${range}`,
+      `Version ${major}.${minor} was requested but the minor version is not supported by this service. ${range}`,
     );
   return minor;
 }

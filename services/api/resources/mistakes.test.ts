@@ -152,7 +152,6 @@ describe('ports', () => {
     [{ port_id: 'e1', switch_id: '0011223344556677' }, undefined],
     [{ port_id: 'e1', hostname: 'h' }, undefined],
     [{ network_type: 'unmanaged' }, undefined],
-    [{ port_id: 'e1', 'vtep-logical-switch': 'a', 'vtep-physical-switch': 'b' }, undefined],
     [{ port_id: 'e1' }, 'Schema error for local_link_connection: it needs'],
     [{ network_type: 'managed' }, 'Schema error for local_link_connection: it needs'],
     [{ network_type: 'x' }, 'Schema error for local_link_connection: network_type is not one of'],

@@ -5,7 +5,7 @@ import { findNode } from '../handlers/nodes.ts';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices } from '../request.ts';
-import { LOGICAL_NAME } from './resource.ts';
+import { LOGICAL_NAME, uuidOf } from './resource.ts';
 
 /** What Ironic says of a volume whose node is not there. */
 export const noSuchInput = (ident: string): string =>
@@ -46,7 +46,9 @@ export async function nodeFilter(request: ApiRequest, services: ApiServices): Pr
   const named = nodeNameOf(request);
   if (named !== undefined && !isUuid(named))
     needsVersion('The name of a node in the parameter node', NAMES_SINCE, minor);
-  const ident = params['node'] ?? textParameter(query, 'node_uuid') ?? named;
+  const uuid = textParameter(query, 'node_uuid');
+  if (uuid !== undefined) uuidOf('node_uuid', uuid);
+  const ident = params['node'] ?? uuid ?? named;
   return ident === undefined ? {} : { nodeUuid: (await findNode(request, ident, services)).uuid };
 }
 

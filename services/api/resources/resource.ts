@@ -27,7 +27,18 @@ export interface Field<T> {
   /** May be changed by a patch but not removed. */
   readonly mandatory?: true;
   /** Shown instead of the plain value. */
-  readonly show?: (item: T) => Json;
+  readonly show?: (item: T, minor: number) => Json;
+}
+
+/** What is about to be written. */
+export interface Change<T> {
+  /** Undefined for a new item. */
+  readonly found: T | undefined;
+  readonly patch: ResourcePatch<T>;
+  /** Names of the fields that are given for a new item, or get another value. */
+  readonly touched: ReadonlySet<string>;
+  readonly request: ApiRequest;
+  readonly services: ApiServices;
 }
 
 export interface ResourceSpec<T extends { readonly uuid: string }, F extends object> {
@@ -64,11 +75,8 @@ export interface ResourceSpec<T extends { readonly uuid: string }, F extends obj
   readonly parse?: (wire: string, value: Json, request: ApiRequest, services: ApiServices) => Promise<unknown>;
   /** Looks at the whole of a new or patched item. @throws ServiceError. */
   readonly check?: (item: ResourcePatch<T>, request: ApiRequest, services: ApiServices) => void | Promise<void>;
-  /** In the transaction, before it is written. `found` is undefined for a new item. @throws ServiceError. */
-  readonly mayWrite?: (
-    tx: Repositories,
-    change: { found: T | undefined; patch: ResourcePatch<T>; touched: ReadonlySet<string> },
-  ) => Promise<void>;
+  /** In the transaction, before it is written. @throws ServiceError. */
+  readonly mayWrite?: (tx: Repositories, change: Change<T>) => Promise<void>;
   readonly mayRemove?: (tx: Repositories, found: T) => Promise<void>;
   /** After the commit, with the item as created. */
   readonly onCreated?: (item: T, request: ApiRequest, services: ApiServices) => Promise<void>;
@@ -84,6 +92,8 @@ export interface ResourceHandlers<T> {
   /** A page of the resource under another path, such as a node's. */
   listAt(request: ApiRequest, services: ApiServices, path: string, isDetail?: boolean): Promise<Reply>;
   find(ident: string, services: ApiServices): Promise<T>;
+  /** The item that the path names. @throws INVALID_PARAMETER for what is no ident, and the resource's NOT_FOUND. */
+  found(request: ApiRequest, services: ApiServices): Promise<T>;
   view(item: T, request: ApiRequest): JsonObject;
 }
 
@@ -163,15 +173,15 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   const otherKeys = fields.filter((f) => !isSortable(f)).map((f) => f.wire);
   const writable = fields.filter((f) => f.writable === 'patch').map((f) => f.wire);
 
-  const show = (item: T, wire: string): Json => {
+  const show = (item: T, wire: string, minor: number): Json => {
     const field = byWire.get(wire)!;
-    if (field.show) return field.show(item);
+    if (field.show) return field.show(item, minor);
     const value = item[field.key];
     return field.kind === 'time' ? formatTime(value as number | null) : (value as Json);
   };
   const view = (item: T, wanted: readonly string[], isFull: boolean, request: ApiRequest): JsonObject => {
     const body: JsonObject = {};
-    for (const wire of wanted) body[wire] = show(item, wire);
+    for (const wire of wanted) body[wire] = show(item, wire, request.minor);
     body['links'] = linksTo(request.base, `${path}/${item.uuid}`);
     if (isFull)
       for (const [name, least] of spec.below ?? [])
@@ -246,6 +256,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
   return {
     listAt,
     find,
+    found,
     view: full,
     list: (request, services) => listAt(request, services, path),
     listDetail: (request, services) => listAt(request, services, `${path}/detail`, true),
@@ -260,7 +271,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
       const patch = await patchFrom(body, request, services);
       await spec.check?.(patch, request, services);
       const item = await services.db.write(`create ${path}`, async (tx) => {
-        await spec.mayWrite?.(tx, { found: undefined, patch, touched: new Set(Object.keys(body)) });
+        await spec.mayWrite?.(tx, { found: undefined, patch, touched: new Set(Object.keys(body)), request, services });
         return spec.repository(tx).create({ uuid, ...patch } as { uuid: T['uuid'] } & ResourcePatch<T>);
       });
       await spec.onCreated?.(item, request, services);
@@ -303,7 +314,7 @@ export function createResource<T extends { readonly uuid: string }, F extends ob
             const now = await spec.repository(tx).find(before.uuid);
             if (!now) throw spec.notFound(before.uuid);
             if (!isDeepStrictEqual(now, before)) throw new ChangedMeanwhile();
-            await spec.mayWrite?.(tx, { found: before, patch, touched: real });
+            await spec.mayWrite?.(tx, { found: before, patch, touched: real, request, services });
             return real.size === 0 ? before : spec.repository(tx).update(before.uuid, patch);
           });
           return ok(full(item, request));

@@ -205,8 +205,8 @@ describe.each(RESOURCES)('$path', (r) => {
     if (r.since === 1) return;
     expect((await api.request('GET', r.path, { version: r.since })).status).toBe(200);
     expect((await api.request('GET', r.path, { version: r.since - 1 })).status).toBe(404);
-    // Two of Ironic's controllers refuse the method instead.
-    const status = /allocations|deploy_templates/.test(r.path) ? 405 : 404;
+    // Some of Ironic's controllers refuse the method instead.
+    const status = /allocations|deploy_templates|runbooks/.test(r.path) ? 405 : 404;
     expect((await api.request('POST', r.path, { version: r.since - 1, body: r.body })).status).toBe(status);
   });
 });
@@ -250,7 +250,7 @@ describe('ports and port groups', () => {
     const strange = await api.request('POST', '/v1/ports', {
       body: { ...inGroup, node_uuid: OTHER, address: '52:54:00:00:00:02' },
     });
-    expect([strange.status, strange.fault]).toEqual([400, expect.stringContaining('belongs to another node')]);
+    expect([strange.status, strange.fault]).toEqual([400, expect.stringContaining('belonging to a different node')]);
     expect(uuidsOf((await api.request('GET', '/v1/portgroups/bond0/ports')).json, 'ports')).toEqual([port['uuid']]);
     expect(uuidsOf((await api.request('GET', '/v1/ports?portgroup=bond0')).json, 'ports')).toEqual([port['uuid']]);
     expect(uuidsOf((await api.request('GET', `/v1/nodes/${NODE}/portgroups`)).json, 'portgroups')).toEqual([
@@ -314,6 +314,13 @@ describe('volumes', () => {
       400,
       `The requested action "volume target update" can not be performed on node "${NODE}" while it is in state "power on".`,
     ]);
+    const other = { node_uuid: NODE, volume_type: 'iscsi', boot_index: 2, volume_id: 'w' };
+    const { uuid } = await make('/v1/volume/targets', other);
+    expect((await api.request('DELETE', `/v1/volume/targets/${String(uuid)}`)).status).toBe(204);
+    await api.db.write('test', async (tx) => {
+      for (const event of ['manage', 'done', 'provide', 'done'] as const)
+        await tx.nodes.processEvent(NODE as never, event, {});
+    });
     expect((await api.request('DELETE', at)).status).toBe(400);
     await api.db.write('test', async (tx) => void (await tx.nodes.update(NODE as never, { powerState: 'power off' })));
     expect((await patch(at, 'properties/lun', 2, 'add')).json['properties']).toMatchObject({ lun: 2 });
@@ -363,6 +370,31 @@ describe('plans', () => {
     expect(await traits()).toEqual([]);
     expect((await api.request('GET', at, { version: 111 })).status).toBe(404);
     expect((await api.request('PUT', `${at}/bad`)).status).toBe(400);
+  });
+
+  it('make a runbook public, and take it back, without its owner', async () => {
+    const owned = (name: string, owner: string) =>
+      make('/v1/runbooks', { name, owner, steps: [RUNBOOK_STEP] }).then(({ uuid }) => `/v1/runbooks/${String(uuid)}`);
+    const at = await owned('mine', 'p');
+    expect((await patch(at, 'public', true)).json).toMatchObject({ public: true, owner: null });
+    expect(await patch(at, 'owner', 'p')).toMatchObject({
+      status: 400,
+      fault: 'There cannot be an owner for a public runbook',
+    });
+    expect((await patch(at, 'public', false)).json).toMatchObject({ public: false, owner: null });
+    const body = [
+      { op: 'replace', path: '/public', value: false },
+      { op: 'add', path: '/owner', value: 'q' },
+    ];
+    expect((await api.request('PATCH', at, { body })).json).toMatchObject({ public: false, owner: 'q' });
+  });
+
+  it('list inspection rules by phase', async () => {
+    await make('/v1/inspection_rules', { actions: [ACTION] });
+    await make('/v1/inspection_rules', { actions: [ACTION], phase: 'early' });
+    const of = async (phase: string) =>
+      (await api.request('GET', `/v1/inspection_rules?phase=${phase}`)).json['inspection_rules'];
+    expect([await of('main'), await of('early')]).toMatchObject([[{ phase: 'main' }], [{ phase: 'early' }]]);
   });
 
   it('hide what a sensitive inspection rule does, and never unhide it', async () => {
@@ -487,6 +519,17 @@ describe('allocations', () => {
       state: 'allocating',
       candidateNodes: [NODE],
     });
+  });
+
+  it('keep candidates that the node to backfill is not among, for the conductor to refuse', async () => {
+    await addNode(NODE, { name: 'n1' });
+    await addNode(OTHER);
+    const candidatesOf = async (name: string, given: string[]) => {
+      await make('/v1/allocations', { node: NODE, resource_class: 'baremetal', name, candidate_nodes: given });
+      return (await api.db.read.allocations.find(name))?.candidateNodes;
+    };
+    expect(await candidatesOf('a', [OTHER, 'n1'])).toEqual([NODE]);
+    expect(await candidatesOf('b', [OTHER])).toEqual([OTHER]);
   });
 
   it('keep an active node', async () => {

@@ -15,6 +15,26 @@ const after = (lead: string, text: string): string => (text === '' ? '' : `${lea
 const step = (d: Data) => [word(d, 'interface'), word(d, 'step')].filter((p) => p !== '').join('.');
 const attempt = (d: Data) => (Number(d['attempt']) > 1 ? `, attempt ${word(d, 'attempt')}` : '');
 
+/** What a node waits for, by the name that a run gives it. */
+const AWAITED: Readonly<Record<string, (from: string) => string>> = {
+  agent: (from) => from,
+  boot: (from) => `a boot by ${from}`,
+  configure: (from) => from,
+  hold: (from) => from,
+  image: (from) => `the image, from ${from}`,
+  power: (from) => `the power state, from ${from}`,
+  queue: (from) => `its turn, behind ${from}`,
+  retry: (from) => `the next try of ${from}`,
+  ssh: (from) => `SSH, from ${from}`,
+  wait: (from) => from,
+};
+
+/** `the power state, from the BMC at 192.0.2.1`: what is awaited, and from whom. */
+export function awaitedText(what: string, from: string): string {
+  if (from === '') return what;
+  return AWAITED[what]?.(from) ?? `${what} from ${from}`;
+}
+
 const TEXTS: Readonly<Record<string, (data: Data) => string>> = {
   'node.created': (d) => `registered${after(' with driver ', word(d, 'driver'))}`,
   'node.deleted': () => 'removed',
@@ -24,7 +44,7 @@ const TEXTS: Readonly<Record<string, (data: Data) => string>> = {
     d['maintenance'] === true ? `maintenance${after(': ', word(d, 'reason'))}` : 'maintenance is over',
   'run.started': (d) => `${word(d, 'verb')} began`,
   'run.queued': (d) => `waits for its turn, position ${word(d, 'position')}`,
-  'run.waiting': (d) => `waits for ${word(d, 'what')}${after(' from ', word(d, 'from'))}`,
+  'run.waiting': (d) => `waits for ${awaitedText(word(d, 'what'), word(d, 'from'))}`,
   'run.taken_over': (d) => `conductor ${word(d, 'to')} goes on${after(' in place of ', word(d, 'from'))}`,
   'run.finished': (d) => `${word(d, 'verb')} ended: ${word(d, 'outcome')}${after(': ', word(d, 'error'))}`,
   'step.started': (d) => `step ${step(d)} began${attempt(d)}`,
@@ -50,6 +70,12 @@ const TEXTS: Readonly<Record<string, (data: Data) => string>> = {
   'configure.task': (d) => `task ${word(d, 'task')}: ${word(d, 'name')}: ${word(d, 'outcome')}`,
   'configure.done': (d) =>
     `the play is done: ${word(d, 'ok')} ok, ${word(d, 'changed')} changed, ${word(d, 'failed')} failed`,
+  'inspection.note': (d) => word(d, 'text'),
+  'access.changed': (d) => `${word(d, 'user')} asked for ${word(d, 'change') || word(d, 'operation')}`,
+  'access.refused': (d) =>
+    `a log-in${after(' as ', word(d, 'user'))}${after(' from ', word(d, 'address'))} was refused${after(': ', word(d, 'reason'))}`,
+  'webhook.changed': (d) => `webhook ${word(d, 'webhook')}: ${word(d, 'change')}`,
+  'webhook.disabled': (d) => `webhook ${word(d, 'webhook')} is switched off${after(': ', word(d, 'reason'))}`,
   'machine.unknown': (d) => `a machine nobody registered asks to boot: ${word(d, 'mac')}`,
 };
 

@@ -1,3 +1,4 @@
+import { EVENT_TYPES } from '@bessemer/core';
 import { describe, expect, it } from 'vitest';
 import { displayWidth } from '../output/width.ts';
 import { describeEvent, printable } from './describe.ts';
@@ -86,6 +87,18 @@ describe('events in words', () => {
     ['something.new', { a: 1 }, 'something.new {"a":1}'],
   ])('%s', (type, data, text) => {
     expect(describeEvent(event(type, data))).toBe(text);
+  });
+
+  it('has words for every type of event that the service tells of', () => {
+    for (const type of Object.keys(EVENT_TYPES)) expect(describeEvent(event(type, {}))).not.toContain(type);
+  });
+
+  it.each([
+    ['agent', 'the agent at 192.0.2.7', 'waits for the agent at 192.0.2.7'],
+    ['power', 'the BMC at 192.0.2.1', 'waits for the power state, from the BMC at 192.0.2.1'],
+    ['something', 'somebody', 'waits for something from somebody'],
+  ])('tells what is awaited: %s', (what, from, text) => {
+    expect(describeEvent(event('run.waiting', { what, from }))).toBe(text);
   });
 
   it('lets nothing steer the terminal', () => {

@@ -2,7 +2,7 @@
 import { type Clock, duration, size } from '../clock.ts';
 import type { Io } from '../command.ts';
 import { cutToWidth } from '../output/width.ts';
-import { printable } from './describe.ts';
+import { awaitedText, printable } from './describe.ts';
 import type { Why } from './why.ts';
 
 export interface ProgressState {
@@ -28,22 +28,21 @@ export function progressText(why: Why): string {
   const parts = [p.phase];
   if (p.bytes !== undefined && p.totalBytes)
     parts.push(`${Math.floor((100 * p.bytes) / p.totalBytes)} %`, `${size(p.bytes)} of ${size(p.totalBytes)}`);
-  else if (p.bytes !== undefined) parts.push(size(p.bytes));
+  else if (p.bytes) parts.push(size(p.bytes));
   if (p.bytesPerSecond) parts.push(`${size(p.bytesPerSecond)}/s`);
   if (p.etaSeconds !== undefined) parts.push(`ETA ${duration(p.etaSeconds * 1000)}`);
   return parts.filter((part) => part !== '').join('  ');
 }
 
-/** `waits for the agent from 52:54:00:.. for 12 s (until ...)`. */
+/** `waits for the agent at 192.0.2.7 since 12 s, gives up in 29 min 48 s`. */
 export function waitingText(why: Why, nowMs: number): string {
   const w = why.waiting;
   if (!w) return '';
   const since = Date.parse(w.since);
   const until = Date.parse(w.until);
   const place = w.position === undefined ? '' : `, position ${w.position}`;
-  const from = w.from === '' ? '' : ` from ${w.from}`;
   const left = Number.isNaN(until) ? '' : `, gives up in ${duration(until - nowMs)}`;
-  return `waits for ${w.what}${from}${place}${Number.isNaN(since) ? '' : ` since ${duration(nowMs - since)}${left}`}`;
+  return `waits for ${awaitedText(w.what, w.from)}${place}${Number.isNaN(since) ? '' : ` since ${duration(nowMs - since)}${left}`}`;
 }
 
 /** The lines of the live block, none wider than `columns`. */

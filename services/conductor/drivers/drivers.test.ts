@@ -152,6 +152,7 @@ describeManagementInterface(
 describeManagementInterface(
   'noop',
   plain(() => noopManagement),
+  { isFixed: true },
 );
 describeManagementInterface('ipmitool', overIpmi(createIpmiManagement));
 describeDeployInterface(

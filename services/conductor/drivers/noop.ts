@@ -47,15 +47,23 @@ export const noRescue: RescueInterface = {
   planUnrescue: refuseRescue,
 };
 
-/** No boot order to set: a person, or the firmware's fixed order, does it. */
+const FIXED_ORDER = ['pxe', 'disk'];
+/** No boot order to set: the firmware's own is fixed, first the network, then the disk. Whatever of the two is asked for has been done. */
 export const noopManagement: ManagementInterface = {
   properties: {},
   validate() {},
-  supportedBootDevices: () => [],
-  getBootDevice: async () => ({ device: null, isPersistent: null }),
-  async setBootDevice() {},
+  supportedBootDevices: () => FIXED_ORDER,
+  getBootDevice: async () => ({ device: 'pxe', isPersistent: true }),
+  async setBootDevice(task, device) {
+    task.checkMayOrder();
+    if (!FIXED_ORDER.includes(device))
+      throw new ServiceError(
+        'INVALID_PARAMETER',
+        `Invalid boot device ${device} specified, supported are ${FIXED_ORDER.join(', ')}.`,
+      );
+  },
   async injectNmi(task) {
-    throw unsupported(task.node.driver, 'management');
+    throw unsupported(task.node.driver, 'inject_nmi');
   },
 };
 

@@ -86,6 +86,7 @@ const deployment = flow({
       templates: templatesOf(input),
       userSteps: parseUserSteps(listOf(input, 'deploySteps'), 'deploy_steps'),
     });
+    if (steps.length === 0) throw new ServiceError('INVALID_PARAMETER', 'No deploy steps returned by the driver');
     return segmentsOf(rowsOf(steps, input));
   },
   aborted: abortedAt('deploy'),

@@ -85,11 +85,11 @@ export const verify: StepHandler = {
   },
 };
 
-/** `adopt`: the node is as it says; nothing is touched. */
+/** `adopt`: the node is as it says; nothing is touched. It boots from its disk: what a boot over the network needs may be missing. */
 export const adopt: StepHandler = {
   async run(task) {
     try {
-      task.boot.validate(task);
+      task.power.validate(task);
       noticePower(task, await task.power.getPowerState(task), 'adopt');
       return done;
     } catch (error) {
@@ -179,22 +179,22 @@ async function softOff(task: StepTask): Promise<StepOutcome | null> {
 /** `reset`: one hard reset, never a second one blind. */
 export const reset: StepHandler = {
   async run(task) {
-    const orderedAt = savedTime(task.scratch, 'orderedAt');
-    if (orderedAt === undefined) {
-      const awaited = {
-        what: 'power',
-        from: bmcOf(task),
-        until: task.nowMs + task.config.conductor.power_state_timeout_ms,
-        hint: 'A reset was ordered; the node has to be on afterwards.',
-      };
+    const isUnderWay = task.waitingFor?.what === 'power';
+    const awaited = (isUnderWay && task.waitingFor) || {
+      what: 'power',
+      from: bmcOf(task),
+      until: task.nowMs + task.config.conductor.power_state_timeout_ms,
+      hint: 'A reset was ordered; the node has to be on afterwards.',
+    };
+    if (savedTime(task.scratch, 'orderedAt') === undefined) {
       await task.power.reboot(task);
       task.emit('power.ordered', { action: 'rebooting' });
       await task.save({ orderedAt: task.nowMs }, awaited);
-      return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
+      if (!task.power.actsAtOnce?.(task)) return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
     }
     const state = await task.power.getPowerState(task);
     if (state === 'power on') return finished(task, 'power on');
-    return { kind: 'wait', for: task.waitingFor!, checkAfterMs: POWER_POLL_MS };
+    return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
   },
   async lookAtWorld(task) {
     try {

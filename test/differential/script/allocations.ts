@@ -213,6 +213,14 @@ async function matching(s: Side, create: (body: unknown) => Promise<void>): Prom
   await s.node('used', { resource_class: 'lead', instance_uuid: s.id('instance2') });
   await create({ uuid: s.id('b6'), node: s.id('used') });
   await s.send('GET', `/v1/allocations/${s.id('b6')}`);
+  await s.node('deployed', { resource_class: 'lead' });
+  await s.bring('deployed', 'active');
+  await create({ uuid: s.id('b7'), node: 'deployed', candidate_nodes: ['used'] });
+  await s.send('GET', `/v1/allocations/${s.id('b7')}`);
+  await create({ uuid: s.id('b8'), node: 'deployed', candidate_nodes: ['used', 'deployed'] });
+  await show('b8', 'deployed');
+  await create({ uuid: s.id('b9'), node: 'deployed' });
+  await s.send('DELETE', '/v1/allocations/bad%20name');
   await create({ uuid: s.id('instance2'), node: 'used' });
   await show('instance2', 'used');
   await s.send('DELETE', `/v1/allocations/${s.id('instance2')}`);

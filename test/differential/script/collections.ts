@@ -6,13 +6,30 @@ export async function root(s: Side): Promise<void> {
     await s.send('GET', path || '/');
   await s.send('GET', '/v1/nodes', undefined, { minor: null });
   await s.send('GET', '/v1', undefined, { minor: null });
-  for (const version of ['junk', '1.999', '2.0', '1', '1.0', '', '1.82.1', 'latest '])
+  for (const version of [
+    'junk',
+    '1.999',
+    '2.0',
+    '1',
+    '1.0',
+    '',
+    '1.82.1',
+    'latest ',
+    '01.05',
+    '+1.5',
+    '1. 5',
+    '-1.1',
+    '1.5, 1.6',
+  ])
     await s.send('GET', '/v1/nodes', undefined, {
       minor: null,
       headers: { 'X-OpenStack-Ironic-API-Version': version },
     });
   for (const version of ['baremetal 1.31', 'compute 2.1', 'baremetal junk', 'baremetal 1.999'])
     await s.send('GET', '/v1/nodes', undefined, { minor: null, headers: { 'OpenStack-API-Version': version } });
+  for (const path of ['/', '/v1', '/nosuch', '/v1/nosuch'])
+    for (const version of ['junk', '1.999'])
+      await s.send('GET', path, undefined, { minor: null, headers: { 'X-OpenStack-Ironic-API-Version': version } });
   await s.send('HEAD', '/v1/nodes');
   await s.send('HEAD', '/v1');
   await s.send('POST', '/v1', {});

@@ -10,6 +10,7 @@ import { ports } from './ports.ts';
 import { cleaning, deployment, power, provisioning, rescue } from './provisioning.ts';
 import { deployTemplates, events } from './templates.ts';
 import { volume } from './volume.ts';
+import { writing } from './writing.ts';
 
 export interface Scenario {
   readonly name: string;
@@ -20,6 +21,7 @@ const named = (name: string, run: (side: Side) => Promise<void>): Scenario => ({
 
 export const SCENARIOS: readonly Scenario[] = [
   named('root', root),
+  named('writing', writing),
   named('node-create', nodeCreate),
   named('node-list', nodeList),
   named('node-get', nodeGet),

@@ -48,6 +48,7 @@ export async function vifs(s: Side): Promise<void> {
     ['POST', at, { id: s.id('vif') }],
     ['POST', at, { id: 'not a uuid' }],
     ['POST', at, { id: s.id('vif2'), port_uuid: s.id('port') }],
+    ['POST', at, { id: s.id('vif2'), port_uuid: null }],
     ['POST', at, { id: s.id('vif2'), port_uuid: s.id('port'), portgroup_uuid: s.id('group') }],
     ['POST', at, {}],
     ['POST', at, { id: 7 }],
@@ -153,6 +154,14 @@ export async function hardware(s: Side): Promise<void> {
     ['PUT', `${at}/states/raid`, { nosuch: 1 }],
     ['PUT', `${at}/states/raid`, {}],
     ['PUT', `${bare}/states/raid`, { logical_disks: [{ size_gb: 50, raid_level: '1' }] }],
+    ['PUT', `${bare}/states/raid`, {}],
+    ['PUT', `${at}/states/raid`, { logical_disks: [{ size_gb: 50, raid_level: '1', physical_disks: ['a', 'b'] }] }],
+    [
+      'PUT',
+      `${at}/states/raid`,
+      { logical_disks: [1, 2].map(() => ({ size_gb: 50, raid_level: '1', is_root_volume: true })) },
+    ],
+    ['PUT', `${at}/management/boot_device`, { boot_device: 'pxe', persistent: null }],
     ['GET', `${at}/states/raid`],
     ['PUT', `${at}/states/boot_mode`, { target: 'uefi' }],
     ['PUT', `${at}/states/boot_mode`, { target: 'nosuch' }],
@@ -163,6 +172,12 @@ export async function hardware(s: Side): Promise<void> {
     ['GET', `/v1/nodes/validate?node=${s.id('n')}`],
     ['GET', `/v1/nodes/validate?node=${s.id('bare')}`],
   ]);
+  // Traits of the instance have to be traits of the node.
+  for (const traits of [['CUSTOM_A'], 'x', [], ''])
+    await s.all([
+      ['PATCH', bare, [{ op: 'add', path: '/instance_info', value: { traits } }]],
+      ['GET', `${bare}/validate`],
+    ]);
   await s.rest('n');
   await s.send('GET', at);
 }
@@ -177,6 +192,7 @@ export async function history(s: Side): Promise<void> {
   await s.all([
     ['GET', `${at}?detail=true`],
     ['GET', `${at}?limit=1`],
+    ['GET', `${at}?marker=x`],
     ['GET', `${at}?nosuch=1`],
     ['GET', `${at}/${s.id('nosuch')}`],
     ['GET', '/v1/nodes/nosuch/history'],

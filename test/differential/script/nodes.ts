@@ -77,6 +77,16 @@ export async function nodeCreate(s: Side): Promise<void> {
   await fake({ description: 'x'.repeat(4097) });
   await fake({ owner: 7 });
   await fake({ network_data: { links: 7 } });
+  // Sizes are whole numbers, or look like them.
+  for (const value of ['four', -1, '-1', 1.5, ' 8 ', '', true, [], null])
+    await fake({ properties: { local_gb: '10', cpus: value } });
+  await fake({ properties: { memory_mb: {}, cpus: 'x' } });
+  // What says nothing.
+  for (const field of ['automated_clean', 'storage_interface', 'owner', 'retired', 'conductor_group'])
+    await fake({ [field]: null });
+  for (const field of ['boot_interface', 'raid_interface', 'conductor_group', 'resource_class', 'description'])
+    await fake({ [field]: '' });
+  await fake({ name: '1'.repeat(32) });
 }
 
 export async function nodeList(s: Side): Promise<void> {
@@ -115,6 +125,7 @@ export async function nodeList(s: Side): Promise<void> {
     '?limit=-1',
     '?limit=x',
     '?limit=',
+    '?limit=%2B2',
     '?limit=5000',
     `?marker=${s.id('a')}`,
     `?limit=1&marker=${s.id('b')}`,
@@ -155,6 +166,7 @@ export async function nodeList(s: Side): Promise<void> {
     '?conductor_group=nosuch',
     '?conductor=localhost',
     '?conductor=nosuch',
+    '?conductor=',
     '?owner=o1',
     '?owner=nosuch',
     '?lessee=l1',
@@ -294,6 +306,14 @@ export async function nodePatch(s: Side): Promise<void> {
   await patch({ op: 'add', path: '', value: 1 });
   await patch({ op: 'add', path: '/extra/a~1b', value: 1 });
   await patch({ op: 'add', path: '/extra/x', value: 1, more: 2 });
+  await patch(add('/extra/größe', 1), remove('/extra/größe'));
+  await patch(add('/extra/-', 1));
+  await patch(replace('/extra/-', 2), remove('/extra/-'));
+  for (const value of ['four', -1, '8', null]) await patch(add('/properties/cpus', value));
+  await patch(add('/network_data/links', 7));
+  for (const field of ['maintenance', 'protected', 'retired']) await patch(replace(`/${field}`, 0));
+  await patch(replace('/storage_interface', ''));
+  await patch(replace('/name', true));
   await patch();
   await s.send('PATCH', at, {});
   await s.send('PATCH', at, '[');
@@ -360,6 +380,11 @@ export async function nodeDelete(s: Side): Promise<void> {
     ['DELETE', `/v1/nodes/${s.id('nosuch')}`],
     ['DELETE', `/v1/nodes/${s.id('b')}`],
     ['DELETE', `/v1/nodes/${s.id('c')}`],
+    ['PATCH', `/v1/nodes/${s.id('c')}`, [add('/protected', true)]],
+    ['DELETE', `/v1/nodes/${s.id('c')}`],
+    ['PATCH', `/v1/nodes/${s.id('c')}`, [add('/instance_uuid', s.id('instance-of-c'))]],
+    ['DELETE', `/v1/nodes/${s.id('c')}`],
+    ['PATCH', `/v1/nodes/${s.id('c')}`, [remove('/protected'), remove('/instance_uuid')]],
     ['DELETE', `/v1/nodes/${s.id('a')}?nosuch=1`],
     ['DELETE', `/v1/nodes/${s.id('a')}`],
     ['DELETE', `/v1/nodes/${s.id('a')}`],

@@ -122,10 +122,13 @@ export async function ports(s: Side): Promise<void> {
     `?portgroup=${s.id('nosuch')}`,
     `?node=${s.id('n')}&portgroup=${s.id('group')}`,
     `?node=${s.id('m')}&node_uuid=${s.id('n')}`,
+    '?node_uuid=n',
+    `?node_uuid=nosuch&marker=${s.id('p1')}`,
     `?node=${s.id('m')}&address=${mac(1)}`,
     `?node=${s.id('n')}&limit=2&sort_key=address`,
     `?node=${s.id('n')}&marker=${s.id('p20')}`,
     '?shard=nosuch',
+    '?shard=',
     '?shard=s1,s2&limit=1',
     `?shard=s1&node=${s.id('n')}`,
     `/detail?node=${s.id('m')}`,
@@ -238,6 +241,7 @@ export async function ports(s: Side): Promise<void> {
   ])
     await s.send('PATCH', at, patch);
   await s.send('GET', at);
+  await bonded(s, mac);
   await connected(s, mac);
   await mistakes(s, '/v1/ports', s.id('p1'));
   await s.send('PATCH', '/v1/ports/nosuch', add('/extra/x', 1));
@@ -250,6 +254,45 @@ export async function ports(s: Side): Promise<void> {
     ['DELETE', '/v1/ports'],
     ['PUT', '/v1/ports', {}],
   ]);
+}
+
+/** What ports of one bond have in common, and what the bond allows. */
+async function bonded(s: Side, mac: (n: number) => string): Promise<void> {
+  const group = { node_uuid: s.id('n'), uuid: s.id('whole'), standalone_ports_supported: false };
+  await s.prepare('POST', '/v1/portgroups', group);
+  const create = (uuid: string, n: number, more: object) =>
+    s.send('POST', '/v1/ports', {
+      node_uuid: s.id('n'),
+      uuid: s.id(uuid),
+      address: mac(n),
+      portgroup_uuid: group.uuid,
+      ...more,
+    });
+  await create('w1', 60, { pxe_enabled: true });
+  await create('w1', 60, { pxe_enabled: false, physical_network: 'one' });
+  await create('w2', 61, { physical_network: 'two' });
+  await create('w2', 61, {});
+  await create('w2', 61, { physical_network: 'one' });
+  await create('w3', 62, { portgroup_uuid: null, physical_network: 'two' });
+  await create('w4', 63, { portgroup_uuid: null });
+  for (const [port, patch] of [
+    ['w2', replace('/physical_network', 'two')],
+    ['w2', remove('/physical_network')],
+    ['w3', add('/portgroup_uuid', group.uuid)],
+    ['w4', add('/portgroup_uuid', group.uuid)],
+    ['w4', [...add('/portgroup_uuid', group.uuid), ...add('/physical_network', 'one')]],
+    ['w1', replace('/pxe_enabled', true)],
+    ['w4', remove('/portgroup_uuid')],
+    ['w4', replace('/physical_network', 'two')],
+  ] as const)
+    await s.send('PATCH', `/v1/ports/${s.id(port)}`, patch);
+  await s.send('PATCH', `/v1/portgroups/${group.uuid}`, replace('/standalone_ports_supported', true));
+  await s.send('PATCH', `/v1/portgroups/${group.uuid}`, replace('/standalone_ports_supported', false));
+  await s.send('GET', `/v1/ports?portgroup=${group.uuid}&fields=uuid,physical_network,pxe_enabled`);
+  await s.prepare('POST', '/v1/portgroups', { node_uuid: s.id('m'), uuid: s.id('foreign') });
+  await create('w5', 64, { portgroup_uuid: s.id('foreign') });
+  await s.send('PATCH', `/v1/ports/${s.id('w4')}`, add('/portgroup_uuid', s.id('foreign')));
+  await s.send('DELETE', `/v1/ports/${s.id('w4')}`);
 }
 
 /** What may be changed of the ports of a node that is in use. */

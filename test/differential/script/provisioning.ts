@@ -92,6 +92,9 @@ export async function provisioning(s: Side): Promise<void> {
   for (const target of ['provide', 'deleted', 'rebuild', 'inspect', 'abort', 'adopt'])
     await s.send('PUT', `/v1/nodes/${s.id('n')}/states/provision`, { target });
   await act(s, 'n', { target: 'manage' });
+  await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [
+    { op: 'add', path: '/instance_info', value: { image_source: 'file:///x' } },
+  ]);
   await act(s, 'n', { target: 'adopt' });
   await s.send('GET', `/v1/nodes/${s.id('n')}`);
   // In maintenance nothing is begun.
@@ -177,6 +180,7 @@ export async function deployment(s: Side): Promise<void> {
   await s.send('DELETE', `/v1/nodes/${s.id('n')}`);
   await s.prepare('PATCH', `/v1/nodes/${s.id('n')}`, [{ op: 'add', path: '/protected', value: false }]);
   await act(s, 'n', { target: 'rebuild' });
+  await act(s, 'n', { target: 'rebuild', configdrive: '' });
   await act(s, 'n', { target: 'rebuild', configdrive: CONFIG_DRIVE });
   await act(s, 'n', { target: 'rebuild', configdrive: { meta_data: { a: 1 } } });
   await act(s, 'n', { target: 'deleted' });
@@ -197,6 +201,7 @@ export async function deployment(s: Side): Promise<void> {
     await s.bring(name, 'available');
     await act(s, name, { target: 'active', ...more });
   };
+  await order('no-steps', { deploy_steps: [{ interface: 'deploy', step: 'deploy', args: {}, priority: 0 }] });
   await order('broken-drive', { configdrive: 'H4sIAAAAAAAAA' });
   await order('unknown-step', { deploy_steps: [{ interface: 'deploy', step: 'nosuch', args: {}, priority: 50 }] });
 }

@@ -143,6 +143,7 @@ export async function volume(s: Side): Promise<void> {
     replace('/node_uuid', s.id('nosuch')),
     replace('/node_uuid', 'x'),
     replace('/node_uuid', s.id('n')),
+    replace('/node_uuid', s.id('m')),
     remove('/node_uuid'),
     remove('/type'),
     remove('/extra'),
@@ -174,11 +175,20 @@ export async function volume(s: Side): Promise<void> {
     replace('/node_uuid', 'x'),
     replace('/node_uuid', s.id('nosuch')),
     replace('/node_uuid', s.id('n')),
+    replace('/node_uuid', s.id('m')),
     [...replace('/boot_index', 7), ...replace('/boot_index', 8)],
   ])
     await s.send('PATCH', `/v1/volume/targets/${s.id('t1')}`, patch);
   await mistakes(s, '/v1/volume/connectors', s.id('c1'));
   await mistakes(s, '/v1/volume/targets', s.id('t1'));
+  await s.prepare('POST', '/v1/volume/connectors', {
+    node_uuid: s.id('m'),
+    uuid: s.id('early'),
+    type: 'iqn',
+    connector_id: 'e',
+  });
+  await s.send('DELETE', `/v1/volume/connectors/${s.id('early')}`);
+  await s.bring('n', 'available');
   await s.prepare('PUT', `/v1/nodes/${s.id('n')}/states/power`, { target: 'power on' });
   await s.all([
     ['PATCH', `/v1/volume/connectors/${s.id('c1')}`, add('/extra/y', 1)],

@@ -120,7 +120,10 @@ it('a busy node is left alone, and is not waited for beyond the time given', asy
     expect.stringContaining('sluggish failed to reach state manageable in 1 seconds'),
   ]);
   await baremetal.run([
-    row('node set sluggish --extra a=b', refused(409, /Node \S+ is locked by host \S+, please retry after/)),
+    // Held for longer than a request waits for it.
+    row('node create --driver fake-hardware --name held --driver-info fake_power_delay_ms=60000'),
+    row('node power on held'),
+    row('node set held --extra a=b', refused(409, /Node \S+ is locked by host \S+, please retry after/)),
   ]);
 });
 

@@ -77,6 +77,37 @@ it('machines are inspected, deployed and given back', async () => {
   expect(await call('list_nics')).toEqual([]);
 });
 
+it('machines are enrolled with their NICs, and brought to available', async () => {
+  const nic = (last: number) => ({ mac: `52:54:00:00:00:5${last}` });
+  const register = (name: string, nics: object[], more = {}) =>
+    call('register_machine', [nics], { driver: 'fake-hardware', name, ...more });
+  expect(await register('waited', [nic(1), nic(2)], { wait: true, timeout: 60 })).toMatchObject({
+    provision_state: 'available',
+  });
+  await register('unwaited', [nic(3)]);
+  expect(await sdk('wait_for_nodes_provision_state', [['unwaited'], 'available'], { timeout: 60 })).toMatchObject([
+    { name: 'unwaited', last_error: null },
+  ]);
+  const kwargs = { driver: 'fake-hardware', name: 'broken' };
+  const { message } = await caller.failure('register_machine', [[nic(4), { mac: 'zebra' }]], kwargs);
+  expect(message).toContain('Expected valid MAC address for address: zebra');
+  expect(await call('get_machine', ['broken'])).toBeNull();
+  const addresses: string[] = (await call('list_nics')).map((port: { address: string }) => port.address);
+  expect(addresses.toSorted()).toEqual([1, 2, 3].map((last) => nic(last).mac));
+  await call('set_node_instance_info', ['waited', [{ op: 'add', path: '/instance_info/a', value: 'b' }]]);
+  expect(await call('purge_node_instance_info', ['waited'])).toMatchObject({ instance_info: {} });
+  await call('unregister_machine', [[nic(1), nic(2)], 'waited'], { wait: true, timeout: 60 });
+  expect(await call('get_machine', ['waited'])).toBeNull();
+  expect(await call('list_nics')).toMatchObject([{ address: nic(3).mac }]);
+});
+
+it('every call was made that needs no other service', async () => {
+  const calls = (await world.clients.methods('sdk')).filter((path) => !path.startsWith('baremetal.'));
+  expect(calls.length).toBeGreaterThan(20);
+  // The two ask Neutron for the port.
+  expect(caller.notMade(calls)).toEqual(['attach_port_to_machine', 'detach_port_from_machine']);
+});
+
 it('the administrator of the first start is let in, a wrong password is not', async () => {
   const { username, password } = JSON.parse(readFileSync(join(guarded.dataDir, 'profile.json'), 'utf8'));
   const as = (secret: string) =>

@@ -9,12 +9,24 @@ const APPLY = pretendedStep('apply_configuration', {
 const RESET = pretendedStep('factory_reset');
 const STEPS = [APPLY, RESET, pretendedStep('cache_bios_settings')];
 
-/** Items without a name are left out: there is nothing to know them by. */
-function applied(stored: JsonObject, settings: Json | undefined, now: string): JsonObject {
+interface Setting {
+  readonly name: string;
+  readonly value: Json;
+}
+
+/** The settings that a step was given; null when they are no list, or one of them has no name or no value. */
+function settingsOf(asked: Json | undefined): readonly Setting[] | null {
+  if (!Array.isArray(asked)) return null;
+  const settings = asked.map((item) => {
+    const { name, value }: { name?: Json; value?: Json } = isJsonObject(item) ? item : {};
+    return typeof name === 'string' && value !== undefined ? { name, value } : null;
+  });
+  return settings.every((setting) => setting !== null) ? settings : null;
+}
+
+function applied(stored: JsonObject, settings: readonly Setting[], now: string): JsonObject {
   const result: Record<string, Json> = { ...stored };
-  for (const item of Array.isArray(settings) ? settings : []) {
-    if (!isJsonObject(item) || typeof item['name'] !== 'string') continue;
-    const { name, value = null } = item;
+  for (const { name, value } of settings) {
     const before = result[name];
     if (isJsonObject(before) && before['value'] === value) continue;
     result[name] = isJsonObject(before)
@@ -33,8 +45,12 @@ export function createFakeBios(pretence: Pretence): PassiveInterface {
       const outcome = pretence.step(task, 'bios');
       if (outcome.kind !== 'done') return outcome;
       const now = formatTime(task.nowMs);
-      if (task.step.step === APPLY.step)
-        task.changeDocument('bios', (stored) => applied(stored, task.step.args['settings'], now));
+      if (task.step.step === APPLY.step) {
+        const settings = settingsOf(task.step.args['settings']);
+        if (!settings)
+          return { kind: 'failed', error: 'BIOS settings must be a list of objects, each with a name and a value.' };
+        task.changeDocument('bios', (stored) => applied(stored, settings, now));
+      }
       if (task.step.step === RESET.step) task.changeDocument('bios', () => ({}));
       return outcome;
     },
