@@ -1,7 +1,7 @@
 /** `Prefer: wait=N` (RFC 7240 section 4.3): an order is answered when what it began has ended, or after N seconds. */
 import { coerceError, type Node, STATES } from '@bessemer/core';
 import type { OperationId } from './handlers/index.ts';
-import { findNode } from './handlers/nodes.ts';
+import { findNode } from './handlers/find-node.ts';
 import type { NodeWatch } from './node-watch.ts';
 import type { Handlers } from './preconditions.ts';
 import type { ApiRequest, ApiServices, Reply } from './request.ts';

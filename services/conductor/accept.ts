@@ -132,7 +132,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
           node: { ...node, ...request.nodePatch },
           ports,
           log: options.log,
-          checkMayOrder: () => session.checkMayOrder(),
+          checkMayOrder: async () => session.checkMayOrder(),
         };
         const interfaceOf: InterfaceOf = (kind) => drivers.get(node, kind);
         const { asked, segments, stepArguments } = await inWords(request, async () => {

@@ -167,7 +167,7 @@ export function createAgentPhase(options: AgentPhaseOptions): AgentPhase {
       event.type === 'boot.script' || event.data['stage'] !== undefined || event.data['message'] === 'proxy';
     if (seen.some((event) => event.at >= sinceMs && isBoot(event))) return true;
     try {
-      const task = { node, ports: [], log: options.log, checkMayOrder: () => options.session.checkMayOrder() };
+      const task = { node, ports: [], log: options.log, checkMayOrder: async () => options.session.checkMayOrder() };
       return (await options.drivers.get(node, 'power').getPowerState(task)) === 'power off';
     } catch (error) {
       // A BMC that cannot be asked says nothing about the machine; the deadline of the wait stands.

@@ -219,7 +219,7 @@ function machineOf(world: World, node: Node) {
         node: await world.get(node.uuid),
         ports: [],
         log: { debug() {}, info() {}, warn() {}, error() {}, child: () => expect.fail() },
-        checkMayOrder: () => Number.POSITIVE_INFINITY,
+        checkMayOrder: async () => Number.POSITIVE_INFINITY,
       })) as string;
       const agent = agents.at(-1);
       if (agent && !agent.isConnected && power === 'power on') agent.connect(conductor.agents);

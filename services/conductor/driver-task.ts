@@ -23,7 +23,7 @@ export function createDriverTasks(deps: {
   async function taskFor(nodeUuid: string): Promise<DriverTask> {
     const node = await mustGetNode(db.read, nodeUuid);
     const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
-    return { node, ports, log, checkMayOrder: () => deps.session().checkMayOrder() };
+    return { node, ports, log, checkMayOrder: async () => deps.session().checkMayOrder() };
   }
   return {
     taskFor,

@@ -33,7 +33,7 @@ describe('power state sync', () => {
     const conductor = await begin({
       getPowerState: async () => state,
       async setPowerState(task, target) {
-        task.checkMayOrder();
+        await task.checkMayOrder();
         orders.push(target);
         state = target === 'power on' ? 'power on' : 'power off';
       },

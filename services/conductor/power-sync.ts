@@ -58,7 +58,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
   }
 
   async function compare(node: Node): Promise<void> {
-    const task = { node, ports: [], log, checkMayOrder: () => session.checkMayOrder() };
+    const task = { node, ports: [], log, checkMayOrder: async () => session.checkMayOrder() };
     let state: PowerState | null;
     try {
       const power = drivers.get(node, 'power');
@@ -122,7 +122,7 @@ export function createPowerSync(options: PowerSyncOptions): () => Promise<void> 
         return held;
       });
       if (fence === undefined) return;
-      const task = { node, ports: [], log, checkMayOrder: () => session.checkMayOrder() };
+      const task = { node, ports: [], log, checkMayOrder: async () => session.checkMayOrder() };
       await drivers.get(node, 'power').setPowerState(task, target);
     } catch (error) {
       if (!isServiceError(error, 'NODE_LOCKED'))

@@ -55,6 +55,14 @@ const TRANSIENT_DELAYS_MS: readonly number[] = [1_000, 2_000, 5_000];
 export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls {
   const { db, clock, log, session, writer } = options;
 
+  /** Another conductor may have taken the run over since this one has read it: then the machine is the other's. */
+  async function mayOrder(run: Run): Promise<number> {
+    const now = await db.read.runs.get(run.id);
+    if (!now || now.finishedAt !== null || now.owner !== session.id || now.fence !== run.fence)
+      throw new ServiceError('STALE_FENCE', `Run ${run.id} is not this conductor's any more: it gives no orders.`);
+    return session.checkMayOrder();
+  }
+
   function prepare(
     run: Run,
     node: Node,
@@ -79,7 +87,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       },
       ports,
       log: scope,
-      checkMayOrder: () => session.checkMayOrder(),
+      checkMayOrder: () => mayOrder(run),
       run,
       step: withArguments(run, step),
       attempt,

@@ -15,7 +15,7 @@ import { type ApiRequest, type ApiServices, type Handler, noContent } from '../r
 import { nodeNamedIn, nodeNameOf } from '../resources/of-node.ts';
 import { commonFields, createResource, fieldsFor } from '../resources/resource.ts';
 import { checkTrait } from './traits.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const NAME = /^[A-Za-z0-9._~-]+$/;
 const MAX_NAME = 255;

@@ -1,7 +1,7 @@
 /** Steps that are for the child nodes of a node: each child is judged as if it had been ordered to do them itself. */
 import { isUuid, type JsonObject, type Node, ServiceError } from '@bessemer/core';
 import type { ApiRequest, ApiServices } from '../request.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const MOST_CHILDREN = 1000;
 

@@ -14,7 +14,7 @@ import type { Clock } from '@bessemer/ports';
 import { booleanParameter } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent } from '../request.ts';
 import { macOf, uuidOf } from '../resources/resource.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const BATCH = 500;
 /** A comment this often keeps proxies from closing a quiet stream; it also finds events whose bell was lost. */

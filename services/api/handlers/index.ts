@@ -9,6 +9,7 @@ import { postEvents, streamEvents } from './events.ts';
 import { getTimeline, getWhy, listUnknownMachines } from './insight.ts';
 import * as devices from './node-devices.ts';
 import * as facts from './node-facts.ts';
+import * as reads from './node-reads.ts';
 import * as states from './node-states.ts';
 import * as vifs from './node-vifs.ts';
 import * as nodes from './nodes.ts';
@@ -24,7 +25,6 @@ import * as webhooks from './webhooks.ts';
 /** `getMetrics` is the app's own: it reads the app's counters. */
 export type OperationId = Exclude<keyof operations, 'getMetrics'>;
 
-const { findNode: _find, nodeNotFound: _notFound, ...nodeHandlers } = nodes;
 const { driverNotFound: _noDriver, driverUnknown: _unknownDriver, ...driverHandlers } = drivers;
 const { checkTrait: _check, ...traitHandlers } = traits;
 
@@ -33,7 +33,8 @@ export const HANDLERS: Readonly<Record<OperationId, Handler>> = {
   getV1,
   getHealth,
   ...ramdisk,
-  ...nodeHandlers,
+  ...reads,
+  ...nodes,
   ...states,
   ...devices,
   ...facts,

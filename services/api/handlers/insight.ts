@@ -11,7 +11,7 @@ import {
   timeline,
 } from '@bessemer/core';
 import { type ApiServices, type Handler, ok } from '../request.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 import { stateName } from '../views/node.ts';
 
 const EVENTS_PER_RUN = 10_000;

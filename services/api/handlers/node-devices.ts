@@ -6,7 +6,7 @@ import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, o
 import { freeNode } from '../resources/of-node.ts';
 import { linksTo } from '../views/links.ts';
 import { driverUnknown } from './drivers.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 async function located(request: ApiRequest, services: ApiServices) {
   const node = await findNode(request, request.params['node']!, services);

@@ -13,7 +13,7 @@ import { booleanParameter, fieldsOf, pageOf } from '../http/query.ts';
 import { type ApiRequest, type ApiServices, type Handler, ok } from '../request.ts';
 import { collection, linksTo } from '../views/links.ts';
 import { stateName } from '../views/node.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const located = (request: ApiRequest, services: ApiServices): Promise<Node> =>
   findNode(request, request.params['node']!, services);

@@ -24,7 +24,7 @@ import { accepted, type ApiRequest, type ApiServices, type Handler, noContent, o
 import { statesView } from '../views/node.ts';
 import { judgeChildren } from './child-steps.ts';
 import { type OrderedSteps, stepsOfRunbook } from './node-runbook.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const statesLocation = (request: ApiRequest) => `${request.base}/v1/nodes/${request.params['node']}/states`;
 

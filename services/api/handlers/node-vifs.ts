@@ -8,7 +8,7 @@ import { interfaceOf } from '../conductors.ts';
 import { type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { freeNode } from '../resources/of-node.ts';
 import { uuidOf } from '../resources/resource.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 const VIF = 'tenant_vif_port_id';
 const PAGE = { limit: 1000 };

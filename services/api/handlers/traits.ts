@@ -2,7 +2,7 @@
 import { isTrait, type Json, type JsonObject, MAX_TRAITS, ServiceError } from '@bessemer/core';
 import { type ApiRequest, type ApiServices, type Handler, noContent, ok } from '../request.ts';
 import { freeNode } from '../resources/of-node.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 /** The trait as given. @throws INVALID_PARAMETER. */
 export function checkTrait(value: Json, what: string): string {

@@ -15,7 +15,7 @@ import { freeNode, nodeFilter, nodeNamedIn, noSuchInput } from '../resources/of-
 import { commonFields, createResource, fieldsFor, uuidOf } from '../resources/resource.ts';
 import { linksTo } from '../views/links.ts';
 import { maskSecrets } from '../views/node.ts';
-import { findNode } from './nodes.ts';
+import { findNode } from './find-node.ts';
 
 /** States of a node that nothing runs on yet: what it is to boot from can be taken away, whatever its power is. */
 const NOT_YET_USED: readonly ProvisionState[] = ['manageable', 'enroll', 'adopt failed'];

@@ -1,7 +1,7 @@
 /** What resources that belong to a node share: naming it in a body or a query, and keeping off while it is worked on. */
 import { isUuid, type Json, type Node, type NodeId, nodeLocked, ServiceError } from '@bessemer/core';
 import type { Repositories } from '@bessemer/db';
-import { findNode } from '../handlers/nodes.ts';
+import { findNode } from '../handlers/find-node.ts';
 import { textParameter } from '../http/query.ts';
 import { needsVersion } from '../http/versions.ts';
 import type { ApiRequest, ApiServices } from '../request.ts';

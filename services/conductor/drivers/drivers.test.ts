@@ -33,7 +33,7 @@ function plain<I extends DriverInterface>(make: (clock: ManualClock) => I, patch
         node: { ...node, ...more },
         ports: [],
         log: silentLog,
-        checkMayOrder() {
+        async checkMayOrder() {
           if (!subject.mayOrder) throw new Error('no more orders');
           return Number.POSITIVE_INFINITY;
         },
@@ -111,7 +111,7 @@ function overIpmi<I extends DriverInterface>(make: (deps: IpmiDeps) => I, limits
       mayOrder: true,
       task: (patch?: Partial<Node>) => ({
         ...inner.task(patch),
-        checkMayOrder() {
+        async checkMayOrder() {
           if (!subject.mayOrder) throw new Error('no more orders');
           return Number.POSITIVE_INFINITY;
         },
@@ -225,7 +225,7 @@ describe('an order to a BMC', () => {
     const power = createIpmiPower(bmc.deps);
     const management = createIpmiManagement(bmc.deps);
     const subject = await plain(() => power, { driver: 'ipmi', driverInfo: bmc.driverInfo })();
-    const task = { ...subject.task(), checkMayOrder: () => bmc.clock.monotonicMs() + 3 };
+    const task = { ...subject.task(), checkMayOrder: async () => bmc.clock.monotonicMs() + 3 };
     for (const order of [
       () => power.setPowerState(task, 'power on'),
       () => management.setBootDevice(task, 'pxe', false),

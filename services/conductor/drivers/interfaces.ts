@@ -27,9 +27,9 @@ export interface DriverTask {
   /**
    * To be called right before each order to hardware. Gives the moment of the monotonic clock after which nothing of the order may
    * leave any more: a process may stand still between this call and the last datagram. @throws TEMPORARY_FAILURE when this
-   * conductor may no longer act.
+   * conductor may no longer act, STALE_FENCE when another one goes on with the run.
    */
-  checkMayOrder(): number;
+  checkMayOrder(): Promise<number>;
 }
 
 /** The flows that take steps from every interface. */

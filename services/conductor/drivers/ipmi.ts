@@ -193,8 +193,8 @@ export function createIpmiPower(deps: IpmiDeps): PowerInterface {
     call(task, async (endpoint, options) =>
       (await getPowerState(endpoint, options)) === 'on' ? 'power on' : 'power off',
     );
-  const order = (task: DriverTask, action: Parameters<typeof setPower>[1]): Promise<void> => {
-    const notAfterMs = task.checkMayOrder();
+  const order = async (task: DriverTask, action: Parameters<typeof setPower>[1]): Promise<void> => {
+    const notAfterMs = await task.checkMayOrder();
     return call(task, (endpoint, options) => setPower(endpoint, action, options), notAfterMs);
   };
   return {
@@ -247,7 +247,7 @@ export function createIpmiManagement(deps: IpmiDeps): ManagementInterface {
           'INVALID_PARAMETER',
           `Invalid boot device ${device} specified; it can be ${Object.keys(DEVICES).join(', ')}.`,
         );
-      const notAfterMs = task.checkMayOrder();
+      const notAfterMs = await task.checkMayOrder();
       const persistent =
         isPersistent || String(task.node.driverInfo['ipmi_force_boot_device']).toLowerCase() === 'true';
       await call(
@@ -258,7 +258,7 @@ export function createIpmiManagement(deps: IpmiDeps): ManagementInterface {
       );
     },
     async injectNmi(task) {
-      const notAfterMs = task.checkMayOrder();
+      const notAfterMs = await task.checkMayOrder();
       await call(task, (endpoint, options) => setPower(endpoint, 'diag', options), notAfterMs);
     },
   };

@@ -55,7 +55,7 @@ export const noopManagement: ManagementInterface = {
   supportedBootDevices: () => FIXED_ORDER,
   getBootDevice: async () => ({ device: 'pxe', isPersistent: true }),
   async setBootDevice(task, device) {
-    task.checkMayOrder();
+    await task.checkMayOrder();
     if (!FIXED_ORDER.includes(device))
       throw new ServiceError(
         'INVALID_PARAMETER',

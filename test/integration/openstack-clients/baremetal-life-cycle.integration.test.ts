@@ -48,7 +48,8 @@ it('a node is deployed, rebuilt, rescued and given back', async () => {
     row('node deploy n1', notWhile('active', 'active')),
     row('node delete n1', refused(409, /Can not delete node .* while it is in provision state "active"/)),
     row('node rebuild --wait 60 n1'),
-    row([`node rebuild --wait 60 n1 --deploy-steps ${steps(0)} --config-drive`, '{"meta_data":{"hostname":"i"}}']),
+    row(['node rebuild --wait 60 n1 --config-drive', '{"meta_data":{"hostname":"i"}}']),
+    row(`node rebuild n1 --deploy-steps ${steps(0)}`, refused(400, 'No deploy steps returned by the driver')),
     inState('active'),
     row('node set n1 --protected --protected-reason mine'),
     row('node undeploy n1', refused(403, /protected/)),
@@ -61,8 +62,7 @@ it('a node is deployed, rebuilt, rescued and given back', async () => {
     row('node undeploy --wait 60 n1'),
     inState('available', { instance_info: {} }),
     row('node deploy n1 --deploy-steps [{"interface":"x"}]', refused(400, "'step' is a required property")),
-    row(`node deploy --wait 60 n1 --deploy-steps ${steps(0)}`),
-    row('node undeploy --wait 60 n1'),
+    row(`node deploy n1 --deploy-steps ${steps(0)}`, refused(400, 'No deploy steps returned by the driver')),
     row(`node deploy n1 --deploy-steps ${steps(90)}`, refused(400, 'is a core step and cannot be overridden')),
   ]);
 });

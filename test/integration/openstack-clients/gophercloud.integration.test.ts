@@ -47,7 +47,6 @@ it('a host is registered', async () => {
   const ipmi = await send('POST', 'nodes', {
     name: 'metal3~ipmi',
     driver: 'ipmi',
-    bios_interface: '',
     boot_interface: 'ipxe',
     inspect_interface: 'agent',
     driver_info: { ipmi_address: '127.0.0.1', ipmi_username: 'u', ipmi_password: 'p', ipmi_verify_ca: false },

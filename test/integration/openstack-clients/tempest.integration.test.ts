@@ -97,10 +97,13 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const EARLY = 'wants a volume of a node in enroll kept while the node is on; later releases let it go';
 /** What does not pass, and why. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   'TestPortGroups.test_update_portgroup_add':
     "asks for a port group's properties at 1.23, where later releases of Ironic and of these tests have them from 1.26 on",
+  'TestVolumeConnector.test_delete_volume_connector_error': EARLY,
+  'TestVolumeTarget.test_delete_volume_target_error': EARLY,
 };
 
 it('the tests that OpenStack has for Ironic pass', { timeout: 600_000 }, async () => {

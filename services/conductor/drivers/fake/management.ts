@@ -23,7 +23,7 @@ export function createFakeManagement(pretence: Pretence): ManagementInterface {
       return devices.get(task.node.uuid) ?? { device: 'pxe', isPersistent: false };
     },
     async setBootDevice(task, device, isPersistent) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       await pretence.call(task.node, 'management', 'set_boot_device');
       if (!SUPPORTED.includes(device))
         throw new ServiceError(
@@ -33,7 +33,7 @@ export function createFakeManagement(pretence: Pretence): ManagementInterface {
       devices.set(task.node.uuid, { device, isPersistent });
     },
     async injectNmi(task) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       await pretence.call(task.node, 'management', 'inject_nmi');
     },
   };

@@ -38,12 +38,12 @@ export function createFakePower(pretence: Pretence, clock: Clock): PowerInterfac
       return stateOf(task.node);
     },
     async setPowerState(task, target) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       await pretence.call(task.node, 'power', 'set_power_state');
       turn(task.node, target === 'power on' ? 'power on' : 'power off');
     },
     async reboot(task) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       await pretence.call(task.node, 'power', 'set_power_state');
       turn(task.node, 'power on');
     },

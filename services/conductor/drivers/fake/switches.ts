@@ -7,20 +7,20 @@ import type { Pretence } from './pretence.ts';
 export const createFakeConsole = (pretence: Pretence): ConsoleInterface => ({
   ...createFakePassive(pretence, 'console'),
   async start(task) {
-    task.checkMayOrder();
+    await task.checkMayOrder();
   },
   async stop(task) {
-    task.checkMayOrder();
+    await task.checkMayOrder();
   },
   get: async () => ({}),
 });
 
 export const fakeFirmwareBoot: FirmwareBootControl = {
   async setBootMode(task) {
-    task.checkMayOrder();
+    await task.checkMayOrder();
   },
   async setSecureBoot(task) {
-    task.checkMayOrder();
+    await task.checkMayOrder();
   },
 };
 
@@ -52,7 +52,7 @@ export function createFakeIndicators(): IndicatorControl {
           'INVALID_PARAMETER',
           `The indicator ${name} has no state ${state}; it can be ${lamp.states.join(', ')}.`,
         );
-      task.checkMayOrder();
+      await task.checkMayOrder();
       set.set(`${task.node.uuid}/${component}/${name}`, state);
     },
   };
@@ -66,12 +66,12 @@ export function createFakeVirtualMedia(): VirtualMediaControl {
       return [...media].map(([device, image]): JsonObject => ({ media_types: [device], inserted: true, image }));
     },
     async attach(task, device, imageUrl) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       const media = attached.get(task.node.uuid) ?? new Map<string, string>();
       attached.set(task.node.uuid, media.set(device, imageUrl));
     },
     async detach(task, devices) {
-      task.checkMayOrder();
+      await task.checkMayOrder();
       const media = attached.get(task.node.uuid);
       for (const device of [...(media?.keys() ?? [])]) if (!devices || devices.includes(device)) media!.delete(device);
     },
