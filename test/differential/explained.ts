@@ -124,7 +124,7 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'exact-numbers',
-    why: 'An integer beyond 2^53, which would come back as another one, is refused. Ironic keeps integers of any length.',
+    why: 'An integer beyond 2^53 that would come back as another one is refused. Ironic keeps integers of any length.',
     fits: (d) =>
       d.at === 'status' &&
       statusOf(d.ironic) === 200 &&

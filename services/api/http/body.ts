@@ -68,13 +68,14 @@ export async function readJsonBody(request: IncomingMessage, path: string): Prom
 /** Sixteen digits in a row or an exponent of three: also in texts, where they do no harm. */
 const MAYBE_INEXACT = /\d{16}|\de\+?\d{3}/i;
 
-/** The first integer beyond 2^53, or number beyond any, as it is written. */
+/** The first integer beyond 2^53 whose digits would not come back as they are, or number beyond any, as it is written. */
 function inexactNumber(text: string): string | undefined {
   let found: string | undefined;
   const look = (_name: string, value: unknown, context?: { readonly source?: string }): undefined => {
     const source = context?.source;
     if (found !== undefined || typeof value !== 'number' || source === undefined) return;
-    if (!Number.isFinite(value) || (/^-?\d+$/.test(source) && !Number.isSafeInteger(value))) found = source;
+    const kept = !/^-?\d+$/.test(source) || Number.isSafeInteger(value) || String(value) === source;
+    if (!Number.isFinite(value) || !kept) found = source;
   };
   JSON.parse(text, look);
   return found;
