@@ -5,6 +5,7 @@ import {
   type ConfigDrive,
   isConfigDriveUrl,
   mergeForAccess,
+  packConfigDriveFile,
   parseConfigDriveInput,
   type Result,
   readConfigDrive,
@@ -76,6 +77,41 @@ describe('parseConfigDriveInput', () => {
   test('an address is recognised', () => {
     expect(isConfigDriveUrl('http://x/y')).toBe(true);
     expect(isConfigDriveUrl('H4sIAAAA')).toBe(false);
+  });
+});
+
+describe('packConfigDriveFile', () => {
+  const iso = Buffer.from(value(buildConfigDrive({ metaData: { hostname: 'h' }, userData: 'u' }, { timeMs: 0 })));
+  const random = (sizeBytes: number) => Buffer.from(Array.from({ length: sizeBytes }, (_, i) => (i * 7919) % 251));
+
+  test.each([
+    ['an ISO image', iso],
+    ['a gzipped one', gzipSync(iso)],
+    ['base64 of a gzipped one', Buffer.from(gzipSync(iso).toString('base64'))],
+    ['base64 in lines', Buffer.from(gzipSync(iso).toString('base64').replaceAll(/.{76}/g, '$&\r\n'))],
+    ['base64 of a bare one', Buffer.from(iso.toString('base64'))],
+  ])('takes %s', async (_name, file) => {
+    const packed = value(await packConfigDriveFile(file));
+    expect(Buffer.from(packed, 'base64').subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b]));
+    expect(value(await parseConfigDriveInput(packed))).toMatchObject({ metaData: { hostname: 'h' } });
+  });
+
+  test.each([
+    ['nothing', Buffer.alloc(0), 'MALFORMED: the file is empty, no config drive'],
+    [
+      'a page',
+      Buffer.from('\n<!DOCTYPE html><html>Log in</html>'),
+      'the file is a page of HTML or XML, no config drive',
+    ],
+    ['an object', Buffer.from('{"meta_data": {}}'), 'the file is JSON, no config drive'],
+    ['other bytes', random(40_000), 'the file is no config drive: it has to be an ISO 9660 image'],
+    ['a gzipped page', gzipSync('<html>'), 'the file is no config drive'],
+    ['a word that could be base64', Buffer.from('gone'), 'the file is no config drive'],
+    ['a cut gzip', gzipSync(iso).subarray(0, 300), 'MALFORMED: configdrive is no sound gzip: unexpected end of file'],
+    ['a bomb', gzipSync(Buffer.alloc(65 * MIB)), 'LIMIT: configdrive inflates to more than 67108864 bytes'],
+    ['too much', Buffer.alloc(64 * MIB + 1), 'LIMIT: the file has 67108865 bytes, and at most 67108864 are possible'],
+  ])('refuses %s', async (_name, file, expected) => {
+    expect(said(await packConfigDriveFile(file))).toContain(expected);
   });
 });
 

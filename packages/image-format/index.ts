@@ -49,6 +49,7 @@ export {
   type JsonObject,
   type JsonValue,
   MAX_CONFIG_DRIVE_BYTES,
+  packConfigDriveFile,
   parseConfigDriveInput,
   readConfigDrive,
 } from './config-drive.ts';
