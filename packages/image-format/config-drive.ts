@@ -1,5 +1,4 @@
-import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip } from 'node:zlib';
 import { ISO_FIRST_DESCRIPTOR_SECTOR, ISO_SECTOR_BYTES, ISO_STANDARD_ID, type IsoFile } from './iso9660-layout.ts';
 import { readIso9660 } from './iso9660-read.ts';
 import { writeIso9660 } from './iso9660-write.ts';
@@ -112,22 +111,18 @@ function fromObject(value: Record<string, unknown>): Result<ConfigDrive> {
 }
 
 /**
- * A drive as a file of it is served: an ISO 9660 image, gzipped or not, or base64 of either. Gives base64 of the gzipped image, for
- * `parseConfigDriveInput`. Only the bytes tell which it is, neither names nor content types. At most 64 MiB, as given and inflated.
+ * A drive as a file of it is served: an ISO 9660 image, gzipped or not, or base64 of either. Gives base64 text, for
+ * `parseConfigDriveInput`. Only the bytes tell which it is, neither names nor content types.
  */
-export async function packConfigDriveFile(bytes: Uint8Array): Promise<Result<string>> {
-  if (bytes.length > MAX_CONFIG_DRIVE_BYTES)
-    return fail('LIMIT', `the file has ${bytes.length} bytes, and at most ${MAX_CONFIG_DRIVE_BYTES} are possible`);
+export function configDriveTextOf(bytes: Uint8Array): Result<string> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const base64 = isGzip(file) || isImage(file) ? undefined : compactBase64(file.toString('latin1'));
-  const image = base64 === undefined ? await inflated(file) : await inflated(Buffer.from(base64, 'base64'));
-  if (!image.ok) return image;
-  if (!isImage(image.value))
-    return fail(
-      'MALFORMED',
-      `the file is ${kindOf(file)}no config drive: it has to be an ISO 9660 image, that gzipped, or base64 of either`,
-    );
-  return ok((await promisify(gzip)(image.value)).toString('base64'));
+  const text =
+    isGzip(file) || isIso9660(file) || isFat(file) ? file.toString('base64') : compactBase64(file.toString('latin1'));
+  if (text !== undefined) return ok(text);
+  return fail(
+    'MALFORMED',
+    `the file is ${kindOf(file)}no config drive: it has to be an ISO 9660 image, that gzipped, or base64 of either`,
+  );
 }
 
 /** What is often found where a config drive was expected. */
@@ -150,8 +145,6 @@ const isFat = (image: Uint8Array): boolean =>
   image[510] === 0x55 &&
   image[511] === 0xaa &&
   Buffer.from(image.subarray(0, 512)).includes('FAT');
-/** A FAT image is known, to be refused by its name. */
-const isImage = (bytes: Uint8Array): boolean => isIso9660(bytes) || isFat(bytes);
 
 /** Base64 text without its white space; undefined for any other text. */
 function compactBase64(text: string): string | undefined {

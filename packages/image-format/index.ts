@@ -45,11 +45,11 @@ export {
   buildConfigDrive,
   CONFIG_DRIVE_LABEL,
   type ConfigDrive,
+  configDriveTextOf,
   isConfigDriveUrl,
   type JsonObject,
   type JsonValue,
   MAX_CONFIG_DRIVE_BYTES,
-  packConfigDriveFile,
   parseConfigDriveInput,
   readConfigDrive,
 } from './config-drive.ts';
