@@ -45,6 +45,7 @@ export {
   buildConfigDrive,
   CONFIG_DRIVE_LABEL,
   type ConfigDrive,
+  configDriveTextOf,
   isConfigDriveUrl,
   type JsonObject,
   type JsonValue,

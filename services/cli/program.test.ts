@@ -160,6 +160,9 @@ describe('--config-drive', () => {
     expect(read('drive.b64')).toBe('H4sIAAAAAAAAA8tIBQAAAP//');
     expect(Buffer.from(read('other') as string, 'base64').subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b]));
   });
+  it('leaves a URL to the service', () => {
+    expect(read('https://drives.test/n1?token=x')).toBe('https://drives.test/n1?token=x');
+  });
   it.each(['nope', 'bad.json', 'bad.bin', '{'])('says what is wrong with %s', (given) => {
     expect(() => read(given)).toThrow(given === '{' ? /not JSON/ : given);
   });

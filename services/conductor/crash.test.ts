@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject, Node } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
+import { buildConfigDrive } from '@bessemer/image-format';
 import type { Conductor } from './conductor.ts';
 import type { PowerInterface } from './drivers/interfaces.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -56,6 +57,8 @@ interface Scenario {
   check(world: World, node: Node, agents: readonly ScriptedAgent[]): Promise<void>;
 }
 
+const drive = buildConfigDrive({ metaData: {} }, { timeMs: 0 });
+const DRIVE = drive.ok ? drive.value : expect.fail();
 const deployed = { instanceInfo: { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) } };
 const finished = async (world: World, node: Node): Promise<boolean> =>
   (await world.db.read.runs.latest(node.uuid))?.finishedAt != null;
@@ -95,6 +98,20 @@ const SCENARIOS: readonly Scenario[] = [
       for (const agent of agents) for (const count of agent.done.values()) expect(count).toBe(1);
       const written = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['image.written'] }, 10);
       expect(written).toHaveLength(1);
+    },
+  },
+  {
+    name: 'a deployment whose config drive is fetched',
+    node: {},
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: 'http://drives.test/d', deploySteps: null },
+        request('once'),
+      ),
+    isOver: finished,
+    async check(world, node) {
+      expect((await world.get(node.uuid)).provisionState).toBe('active');
+      expect(await world.db.read.nodes.getConfigDrive(node.uuid)).toMatchObject({ url: 'http://drives.test/d' });
     },
   },
   {
@@ -251,6 +268,7 @@ async function bring(world: World, node: Node, state: NonNullable<Scenario['from
 async function liveThrough(scenario: Scenario, deathAt: number, when: 'before' | 'after'): Promise<boolean> {
   const world = await createWorld();
   try {
+    world.depot.file = async () => DRIVE;
     const node = await world.node(scenario.node);
     await bring(world, node, scenario.from ?? 'available');
     await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));

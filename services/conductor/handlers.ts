@@ -12,12 +12,11 @@ import {
   ServiceError,
 } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
-import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
 import { mustGetNode, type Acceptor } from './accept.ts';
-import { checkConfigDriveSize } from './agent-arguments.ts';
+import { checkConfigDrive, configDriveUrlOf } from './config-drive.ts';
 import { createDriverCalls } from './driver-calls.ts';
 import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
@@ -142,9 +141,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       const asked = await mustGetNode(db.read, nodeUuid);
       const configure = playOf({}, asked.instanceInfo);
       await checkPlay({}, asked.instanceInfo);
-      const drive = await parseConfigDriveInput(configDrive ?? {});
-      if (!drive.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${drive.error.message}`);
-      checkConfigDriveSize(drive.value, asked);
+      await checkConfigDrive(configDrive ?? {}, asked);
       return options.acceptor().accept({
         nodeUuid,
         requestId,
@@ -154,7 +151,14 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         action: rebuild ? 'rebuild' : 'active',
         event: verb,
         input: { ...(configure ? { configure } : {}), ...(deploySteps ? { deploySteps } : {}) },
-        prepare: async (tx, node) => ({ templates: await templatesFor(tx, node) }),
+        prepare: async (tx, node) => {
+          const drive = configDrive ?? (rebuild ? await tx.nodes.getConfigDrive(node.uuid) : null);
+          return {
+            templates: await templatesFor(tx, node),
+            // Not the URL itself, which may hold a secret: what a request brought along is shown.
+            ...(configDriveUrlOf(drive) === undefined ? {} : { fetchesConfigDrive: true }),
+          };
+        },
         words: (reason) => `Failed to validate deploy or power info for node ${asked.uuid}: ${reason}`,
         check: async (task, interfaceOf) => {
           if (task.node.maintenance) throw nodeInMaintenance('provisioning', task.node);

@@ -252,6 +252,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     append(held, ...effects.events);
     const { tx, node } = held;
     if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    if (effects.configDrive !== undefined) await tx.nodes.setConfigDrive(node.uuid, effects.configDrive);
     for (const { kind, change } of effects.documents ?? [])
       await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };

@@ -276,7 +276,7 @@ describe('downloads', () => {
     expect(await said('/status/503')).toContain('UNREACHABLE');
     expect(await said('/disk.raw')).toContain('TOO_LARGE');
     expect(await said('/redirect/file%3A%2F%2F%2Fetc%2Fpasswd')).toContain(
-      'redirects to where images cannot be read from',
+      'redirects to where nothing can be fetched from',
     );
     expect(await said('/redirect/http%3A%2F%2F169.254.169.254%2Flatest')).toContain('FORBIDDEN_SOURCE');
     for (const host of ['localhost', '[::]', '0.0.0.0', '[::ffff:127.0.0.1]'])

@@ -1,5 +1,6 @@
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { printableHref } from '@bessemer/core';
 import { equalInConstantTime } from '@bessemer/image-format';
 import type { Clock, Random } from '@bessemer/ports';
 import { DETECT_BYTES, detectCompression, detectDiskFormat } from './detect.ts';
@@ -9,7 +10,7 @@ import { type DepotPaths, imageFiles, syncDirectory } from './paths.ts';
 import type { Processes } from './processes.ts';
 import type { ProgressReporter } from './progress.ts';
 import type { Slots } from './slots.ts';
-import { type CheckedSource, openFileSource, printableHref } from './source.ts';
+import { type CheckedSource, openFileSource } from './source.ts';
 import type { DepotConfig } from './types.ts';
 import { convertQcow2, decompress } from './unpack.ts';
 import type { MapSummary } from './worker/jobs.ts';

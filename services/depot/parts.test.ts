@@ -9,7 +9,7 @@ import { decodeExtentIndex, encodeExtentIndex } from './extent-index.ts';
 import { spans } from './http-exit.ts';
 import { createProgressReporter } from './progress.ts';
 import { createSlots } from './slots.ts';
-import { checkSource, printableHref } from './source.ts';
+import { checkSource } from './source.ts';
 import { createFileStore } from './store.ts';
 import { configFor } from './testing.ts';
 import type { ImageProgress } from './types.ts';
@@ -119,14 +119,12 @@ test('used runs are the granules that hold anything', () => {
   ]);
 });
 
-test('a source is known by its digest, and its address is printed without secrets', () => {
+test('a source is known by its digest', () => {
   const config = configFor(root);
   const checksum = 'AB'.repeat(32);
   const a = checkSource({ href: 'http://one/x', checksum }, config);
   const b = checkSource({ href: 'https://two/y?z', checksum, checksumAlgorithm: 'sha256' }, config);
   expect(a.key).toBe(b.key);
-  expect(printableHref('https://user:pass@host/path?token=1')).toBe('https://host/path?...');
-  expect(printableHref('no address')).toBe('"no address"');
   expect(() => checkSource({ href: 'http://one/x', checksum, diskFormat: 'vmdk' }, config)).toThrow(
     'disk format vmdk is not supported',
   );

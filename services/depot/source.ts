@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { printableHref } from '@bessemer/core';
 import { type ExpectedDigest, parseExpectedDigest } from '@bessemer/image-format';
 import { ImageError, systemCode } from './errors.ts';
 import type { DepotConfig, ImageSource } from './types.ts';
@@ -44,13 +45,6 @@ export function checkSource(source: ImageSource, config: DepotConfig): CheckedSo
     );
   const key = digest ? `${digest.algorithm}-${digest.hex}` : `href-${href.href}`;
   return { href, digest, key, declaredFormat };
-}
-
-/** An address for messages and logs: without credentials and query, which may carry some. */
-export function printableHref(href: string | URL): string {
-  if (typeof href === 'string' && !URL.canParse(href)) return JSON.stringify(href.slice(0, 100));
-  const url = new URL(href);
-  return `${url.protocol}//${url.host}${url.pathname}${url.search ? '?...' : ''}`;
 }
 
 /**
