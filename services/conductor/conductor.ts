@@ -277,6 +277,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       await tx.runs.purge(clock.nowMs() - REQUESTS_KEPT_MS);
       await tx.idempotency.purge(REQUESTS_KEPT_MS);
       await tx.boots.purgeTokens(clock.nowMs());
+      await tx.boots.purgeAddresses();
       await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);
     });
   }
