@@ -295,9 +295,11 @@ export interface BootRepository {
   seenUnknown(machine: Omit<UnknownMachine, 'firstSeenAt' | 'lastSeenAt' | 'requests'>): Promise<{ isNew: boolean }>;
   listUnknown(limit: number): Promise<UnknownMachine[]>;
   forgetUnknown(mac: string): Promise<void>;
-  /** The last DHCP address a MAC was seen with. */
+  /** The last DHCP address that the port with this MAC was seen with. */
   setAddress(mac: string, address: string): Promise<void>;
   getAddress(mac: string): Promise<string | undefined>;
+  /** Removes the addresses of MACs that no port has any more. */
+  purgeAddresses(): Promise<number>;
 }
 
 /** A repeat of a request id gets the first answer. */

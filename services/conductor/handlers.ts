@@ -1,5 +1,5 @@
 /** What the API may ask of this conductor, as `packages/rpc` has it. Work is accepted here and done by the engine. */
-import type { InterfaceKind, JsonObject, Node, PowerTarget, Run } from '@bessemer/core';
+import type { InterfaceKind, JsonObject, Node, Run } from '@bessemer/core';
 import {
   actionImpossible,
   asRunId,
@@ -25,8 +25,10 @@ import { createLifeHandlers } from './handlers-life.ts';
 import { noteImageType } from './instance.ts';
 import { type LeaseReturns, reserveNode } from './lease.ts';
 import type { Configurer } from './ports.ts';
+import { checkPowerOrder, type PowerOrders } from './power-orders.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
+import { finalState } from './steps/power.ts';
 import { playOf } from './steps/way-in.ts';
 import { instanceTraits, templatesFor } from './templates.ts';
 
@@ -35,6 +37,7 @@ export interface HandlerOptions {
   readonly log: Log;
   readonly session: () => Session;
   readonly acceptor: () => Acceptor;
+  readonly powerOrders: () => PowerOrders;
   readonly retry: () => RunRetry;
   readonly allocator: Allocator;
   readonly leases: LeaseReturns;
@@ -113,6 +116,9 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
 
   return {
     async changeNodePowerState({ nodeUuid, target, timeoutS }, { requestId }) {
+      const order = { target, timeoutMs: timeoutS === null ? null : timeoutS * 1000 };
+      const met = await options.powerOrders()(nodeUuid, order, requestId);
+      if (met) return met;
       return options.acceptor().accept({
         nodeUuid,
         requestId,
@@ -122,17 +128,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         event: null,
         input: { target, ...(timeoutS === null ? {} : { timeoutMs: timeoutS * 1000 }) },
         nodePatch: { targetPowerState: finalState(target), lastError: null },
-        check: (task, interfaceOf) => {
-          const power = interfaceOf('power');
-          power.validate(task);
-          if (!power.supportedPowerStates(task).includes(target))
-            throw new ServiceError('INVALID_PARAMETER', `Power state "${target}" is not supported by this node.`);
-          if (task.node.disablePowerOff && target !== 'power on')
-            throw new ServiceError(
-              'POWER_STATE_FAILURE',
-              `Node ${task.node.uuid} must not be powered off (disable_power_off is set).`,
-            );
-        },
+        check: (task, interfaceOf) => checkPowerOrder(task, interfaceOf('power'), target),
       });
     },
 
@@ -265,6 +261,3 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     }
   }
 }
-
-const finalState = (target: PowerTarget): 'power on' | 'power off' =>
-  target === 'power off' || target === 'soft power off' ? 'power off' : 'power on';

@@ -5,6 +5,7 @@ import type { Db } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { VERBS_OF_STATE } from './flows/flows.ts';
+import { wayOf } from './power-orders.ts';
 import type { Session } from './session.ts';
 
 export interface TakeOverOptions {
@@ -30,6 +31,8 @@ export interface TakeOver {
 /** What was awaited gets at least this long after a hand-over: it could not be noticed while nobody looked. */
 const GRACE_MS = 60_000;
 const PAGE = 1000;
+/** In Ironic's words. */
+const ABORTED_POWER = 'Pending power operation was aborted due to conductor restart';
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { db, clock, session, log, config } = options;
@@ -57,6 +60,9 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
           ? { waitingFor: { ...run.waitingFor, until: Math.max(run.waitingFor.until, earliest) } }
           : {}),
       });
+      // The order was done beside the run by a conductor that is gone: nobody goes on with it.
+      const isLeft = node.targetPowerState !== null && wayOf(run)?.kind === 'beside';
+      if (isLeft) await tx.nodes.update(node.uuid, { targetPowerState: null, lastError: ABORTED_POWER }, fence);
       await tx.events.append({
         type: 'run.taken_over',
         nodeUuid: node.uuid,

@@ -228,7 +228,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     if (wasTrusted && held.node.maintenance)
       append(held, { type: 'node.maintenance', severity: 'error', data: { maintenance: true, reason: error } });
     showStep(held, null);
-    if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
+    if (held.node.targetPowerState !== null) patchNode(held, { targetPowerState: null });
     if (canMove(held, 'fail')) await move(held, 'fail', { error });
     else patchNode(held, { lastError: error });
     await close(held, isAborted ? 'aborted' : 'failed', error);

@@ -1,0 +1,236 @@
+/** Power orders that meet a run which rests. */
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Node, PowerTarget } from '@bessemer/core';
+import type { Conductor } from './conductor.ts';
+import { createWorld, quiet, request, type World } from './testing.ts';
+import { createScriptedAgent, mintToken, type ScriptedAgent } from './testing-agent.ts';
+
+const MAC = '52:54:00:00:00:01';
+const IMAGE = { image_source: 'http://images.test/debian.qcow2', image_checksum: 'a'.repeat(64) };
+let world: World;
+let conductor: Conductor;
+let node: Node;
+let asked = 0;
+afterEach(() => world.close());
+
+async function deploying(deploySteps: readonly object[] | null = null): Promise<void> {
+  world = await createWorld();
+  conductor = world.conductor();
+  await conductor.start();
+  node = await world.node({ interfaces: { deploy: 'direct' }, instanceInfo: IMAGE, automatedClean: false });
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'manage' }, request('m'));
+  await world.reaches(node.uuid, 'manageable');
+  await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'provide' }, request('p'));
+  await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));
+  await world.reaches(node.uuid, 'available');
+  const order = { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: deploySteps as never };
+  await conductor.handlers.doNodeDeploy(order, request('d'));
+}
+const power = (target: PowerTarget, id = `p${asked++}`, timeoutS: number | null = null) =>
+  conductor.handlers.changeNodePowerState({ nodeUuid: node.uuid, target, timeoutS }, request(id));
+const waitsFor = (what: string, from = '') =>
+  world.until(async () => {
+    const { waitingFor } = await world.run(node.uuid);
+    return waitingFor?.what === what && waitingFor.from.includes(from);
+  }, 600_000);
+/** The agent of a boot, which hangs in the step `hangsIn`. */
+async function boots(bootId: string, hangsIn = ''): Promise<ScriptedAgent> {
+  await waitsFor('boot');
+  const agent = createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, bootId });
+  agent.script = (step) => (step === hangsIn ? 'hang' : { result: {} });
+  agent.connect(conductor.agents);
+  return agent;
+}
+async function writing(): Promise<ScriptedAgent> {
+  await deploying();
+  const agent = await boots('boot-1', 'write_image');
+  await world.until(async () => agent.done.size === 1);
+  await quiet();
+  expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'wait call-back', reservation: null });
+  return agent;
+}
+/** The BMC's orders, from the first on. */
+const orders = async (): Promise<unknown[]> =>
+  (await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['power.ordered'] }, 100)).map(
+    (event) => event.data['action'],
+  );
+const states = async () => {
+  const { provisionState, powerState, targetPowerState, lastError } = await world.get(node.uuid);
+  return { provisionState, powerState, targetPowerState, lastError };
+};
+
+describe('while an agent works', () => {
+  it('a reboot boots the ramdisk again, and the agent of the boot before has no say any more', async () => {
+    const first = await writing();
+    const before = (await orders()).length;
+    await power('rebooting');
+    await quiet();
+    expect(first.isConnected).toBe(false);
+    first.connect(conductor.agents);
+    await quiet();
+    expect(first.refused).toHaveLength(1);
+    const second = await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+    expect((await orders()).slice(before, before + 2)).toEqual(['power off', 'power on']);
+    expect([...second.done.values()]).toEqual([1, 1, 1]);
+    expect(await states()).toMatchObject({ powerState: 'power on', targetPowerState: null, lastError: null });
+    const [told] = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['step.failed'] }, 1);
+    expect(told!.data['error']).toBe('"rebooting" was ordered during write_image: the ramdisk is booted again.');
+  });
+
+  it('an order to switch off holds until it is to be on again', async () => {
+    await writing();
+    await power('soft power off', 'off', 5);
+    await waitsFor('power', 'an operator');
+    const off = { provisionState: 'wait call-back', powerState: 'power off', targetPowerState: null };
+    expect(await states()).toMatchObject(off);
+    const before = (await orders()).length;
+    await world.clock.advance(600_000);
+    expect(await states()).toMatchObject(off);
+    expect((await world.get(node.uuid)).reservation).toBeNull();
+    expect(await orders()).toHaveLength(before);
+    await power('power on');
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+    expect((await states()).targetPowerState).toBeNull();
+  });
+
+  it('a node that stays off fails with a word about who switched it off', async () => {
+    await writing();
+    await power('power off');
+    const failed = await world.reaches(node.uuid, 'deploy failed', 24 * 3_600_000);
+    expect(failed.lastError).toContain('for power (an operator), which did not come. It was switched off by request.');
+    expect(failed).toMatchObject({ targetPowerState: null, reservation: null });
+    await conductor.handlers.retryRun({ nodeUuid: node.uuid }, request('r'));
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('an order for what is so already does nothing, and a repeated one is one', async () => {
+    const agent = await writing();
+    const before = (await orders()).length;
+    expect(await power('power on')).toEqual({ runId: null });
+    await quiet();
+    expect([agent.isConnected, (await orders()).length]).toEqual([true, before]);
+    const first = await power('rebooting', 'same');
+    await waitsFor('boot');
+    const ordered = (await orders()).length;
+    expect(await power('rebooting', 'same')).toEqual(first);
+    await world.clock.advance(1_000);
+    expect((await orders()).length).toBe(ordered);
+    expect(await power('rebooting', 'other')).toEqual(first);
+  });
+
+  it('a successor goes on with an order that its conductor took', async () => {
+    await writing();
+    await power('rebooting');
+    conductor.abandon();
+    conductor = world.conductor({ host: 'conductor-2' });
+    await conductor.start();
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active', 600_000);
+    expect((await states()).targetPowerState).toBeNull();
+  });
+
+  it('an abort ends the run, with the order that it was given', async () => {
+    await writing();
+    await power('power off');
+    await waitsFor('power', 'an operator');
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'abort' }, request('a'));
+    expect(await states()).toMatchObject({ provisionState: 'deploy failed', targetPowerState: null });
+  });
+});
+
+describe('while the ramdisk boots', () => {
+  it('a reboot begins the boot again; the token of the boot before is closed', async () => {
+    await deploying();
+    await waitsFor('boot');
+    await world.clock.advance(5_000);
+    const stale = createScriptedAgent({
+      token: await mintToken(world, node, MAC),
+      mac: MAC,
+      bootId: 'boot-1',
+    });
+    await power('rebooting');
+    await waitsFor('boot');
+    stale.connect(conductor.agents);
+    await quiet();
+    expect(stale.refused).toHaveLength(1);
+    expect((await states()).provisionState).toBe('wait call-back');
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+  });
+});
+
+describe('while the run waits for what is no business of the BMC', () => {
+  async function waitingForSsh(): Promise<void> {
+    await deploying();
+    world.ssh.answers = false;
+    await boots('boot-1');
+    await waitsFor('ssh');
+    expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'wait call-back', reservation: null });
+  }
+  it('it is done beside the run, which goes on', async () => {
+    await waitingForSsh();
+    const before = (await orders()).length;
+    await power('soft rebooting', 'soft', 10);
+    expect(await world.get(node.uuid)).toMatchObject({
+      targetPowerState: 'power on',
+      reservation: { purpose: 'power' },
+      provisionState: 'wait call-back',
+    });
+    await expect(power('power off')).rejects.toMatchObject({ code: 'NODE_LOCKED' });
+    await world.until(async () => (await world.get(node.uuid)).targetPowerState === null, 60_000);
+    expect((await orders()).slice(before)).toEqual(['soft power off', 'power on']);
+    expect(await world.get(node.uuid)).toMatchObject({ powerState: 'power on', reservation: null });
+    expect(await power('soft rebooting', 'soft', 10)).toEqual({ runId: null });
+    await quiet();
+    expect((await states()).targetPowerState).toBeNull();
+    world.ssh.answers = true;
+    await world.reaches(node.uuid, 'active', 60_000);
+  });
+
+  it('a machine that stays off does not answer: the run fails and says so', async () => {
+    await waitingForSsh();
+    await power('power off');
+    await world.until(async () => (await world.get(node.uuid)).powerState === 'power off', 60_000);
+    const failed = await world.reaches(node.uuid, 'deploy failed', 24 * 3_600_000);
+    expect(failed.lastError).toContain('for ssh');
+    expect(failed).toMatchObject({ reservation: null, targetPowerState: null, powerState: 'power off' });
+  });
+
+  it('an order that a conductor took with it is given up by the one that goes on with the run', async () => {
+    await waitingForSsh();
+    await power('soft power off', 'soft', 600);
+    expect((await states()).targetPowerState).toBe('power off');
+    conductor.abandon();
+    conductor = world.conductor({ host: 'conductor-2' });
+    await conductor.start();
+    await world.until(async () => (await states()).targetPowerState === null, 600_000);
+    expect((await states()).lastError).toBe('Pending power operation was aborted due to conductor restart');
+    world.ssh.answers = true;
+    await world.reaches(node.uuid, 'active', 60_000);
+  });
+});
+
+describe('in the middle of a step of a driver', () => {
+  it('it is refused', async () => {
+    await deploying([{ interface: 'deploy', step: 'hold', args: {}, priority: 90 }]);
+    await boots('boot-1');
+    await world.reaches(node.uuid, 'deploy hold');
+    const run = await world.run(node.uuid);
+    const { cursor, segments } = run;
+    const changed = segments.map((segment, i) =>
+      i === cursor.segment
+        ? { ...segment, steps: segment.steps.map((step) => ({ ...step, source: 'driver' as const })) }
+        : segment,
+    );
+    await power('rebooting');
+    await world.until(async () => (await states()).targetPowerState === null, 60_000);
+    await world.db.write('test', (tx) => tx.runs.update(run.id, run.fence, { segments: changed }));
+    await expect(power('rebooting')).rejects.toMatchObject({
+      code: 'INVALID_STATE',
+      publicMessage: expect.stringContaining('has work under way'),
+    });
+  });
+});
