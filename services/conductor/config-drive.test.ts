@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { JsonObject, Node } from '@bessemer/core';
+import type { Json, JsonObject, Node } from '@bessemer/core';
 import { buildConfigDrive } from '@bessemer/image-format';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Conductor } from './conductor.ts';
@@ -186,4 +186,26 @@ describe('a config drive that is given by its URL', () => {
       expect((await world.get(node.uuid)).provisionState).toBe('available');
     },
   );
+
+  it('may stand in instance_info, for deployments and rebuilds until a request brings another', async () => {
+    const note = (configdrive: Json) =>
+      world.db.write('test', (tx) => tx.nodes.update(node.uuid, { instanceInfo: { ...INSTANCE, configdrive } }));
+    serve(() => isoOf({ hostname: 'from-afar' }));
+    await note(URL);
+    await deploy(null);
+    expect(await carriedOut('b1')).toMatchObject({ metaData: { hostname: 'from-afar' } });
+    await note(Buffer.from(isoOf({ hostname: 'inline' })).toString('base64'));
+    await deploy(null, true);
+    expect(await carriedOut('b2')).toMatchObject({ metaData: { hostname: 'inline' } });
+    await deploy({ meta_data: { hostname: 'requested' } }, true);
+    expect(await carriedOut('b3')).toMatchObject({ metaData: { hostname: 'requested' } });
+    await deploy(null, true);
+    expect(await carriedOut('b4')).toMatchObject({ metaData: { hostname: 'requested' } });
+    expect((await world.get(node.uuid)).instanceInfo['configdrive']).toBeUndefined();
+    await note(7);
+    await expect(deploy(null, true)).rejects.toMatchObject({
+      code: 'INVALID_PARAMETER',
+      publicMessage: expect.stringContaining('configdrive: ') as string,
+    });
+  });
 });

@@ -24,6 +24,13 @@ export function configDriveUrlOf(stored: StoredDrive | null): string | undefined
 const contentOf = (stored: StoredDrive | null): Json =>
   isJsonObject(stored) ? (stored['fetched'] ?? stored) : (stored ?? {});
 
+/** The drive that a client wrote into instance_info, as Ironic's clients may do instead of giving it with the request. */
+export const notedDrive = ({ instanceInfo }: Node): StoredDrive | null => {
+  const drive = instanceInfo['configdrive'] ?? '';
+  // What is neither is refused by whoever reads it.
+  return drive === '' ? null : (drive as StoredDrive);
+};
+
 /** The hostname of a node whose request brought no config drive. */
 export const hostnameOf = (node: Node): string => {
   const shown = node.instanceInfo['display_name'];

@@ -16,13 +16,13 @@ import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
 import { mustGetNode, type Acceptor } from './accept.ts';
-import { checkConfigDrive, configDriveUrlOf } from './config-drive.ts';
+import { checkConfigDrive, configDriveUrlOf, notedDrive } from './config-drive.ts';
 import { createDriverCalls } from './driver-calls.ts';
 import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
-import { noteImageType } from './instance.ts';
+import { noteImageType, withoutNotedDrive } from './instance.ts';
 import { type LeaseReturns, reserveNode } from './lease.ts';
 import type { Configurer } from './ports.ts';
 import { checkPowerOrder, type PowerOrders } from './power-orders.ts';
@@ -132,9 +132,10 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
       });
     },
 
-    async doNodeDeploy({ nodeUuid, rebuild, configDrive, deploySteps }, { requestId }) {
+    async doNodeDeploy({ nodeUuid, rebuild, configDrive: requested, deploySteps }, { requestId }) {
       const verb = rebuild ? 'rebuild' : 'deploy';
       const asked = await mustGetNode(db.read, nodeUuid);
+      const configDrive = requested ?? notedDrive(asked);
       const configure = playOf({}, asked.instanceInfo);
       await checkPlay({}, asked.instanceInfo);
       await checkConfigDrive(configDrive ?? {}, asked);
@@ -166,7 +167,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
-          await noteImageType(tx, node);
+          await noteImageType(tx, requested === null ? node : await withoutNotedDrive(tx, node));
         },
       });
     },
