@@ -1,6 +1,6 @@
 /** Power orders that meet a run which rests. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Node, PowerTarget } from '@bessemer/core';
+import { type Node, type PowerTarget, ServiceError } from '@bessemer/core';
 import type { Conductor } from './conductor.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
 import { createScriptedAgent, mintToken, type ScriptedAgent } from './testing-agent.ts';
@@ -188,6 +188,27 @@ describe('while the run waits for what is no business of the BMC', () => {
     expect((await states()).targetPowerState).toBeNull();
     world.ssh.answers = true;
     await world.reaches(node.uuid, 'active', 60_000);
+  });
+
+  it('what the BMC refuses is the last error of the node, and in its record; the run goes on', async () => {
+    await waitingForSsh();
+    const power0 = world.drivers.get(node, 'power');
+    const { setPowerState } = power0;
+    Object.assign(power0, {
+      setPowerState: () => Promise.reject(new ServiceError('BMC_FAILURE', 'the BMC says no')),
+    });
+    try {
+      await power('power off');
+      await world.until(async () => (await states()).targetPowerState === null, 60_000);
+    } finally {
+      Object.assign(power0, { setPowerState });
+    }
+    const lastError = "Failed to change power state to 'power off' by 'power off': the BMC says no";
+    expect(await states()).toMatchObject({ lastError, powerState: 'power on', provisionState: 'wait call-back' });
+    const [told] = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.power_state'] }, 1);
+    expect([told!.severity, told!.data['error']]).toEqual(['error', lastError]);
+    world.ssh.answers = true;
+    expect((await world.reaches(node.uuid, 'active', 60_000)).lastError).toBeNull();
   });
 
   it('a machine that stays off does not answer: the run fails and says so', async () => {

@@ -157,21 +157,20 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
         await tx.requests.put(key, accepted);
       },
       async (task, fence) => {
-        let state: PowerState | null = null;
-        let lastError: string | undefined;
+        let patch: NodePatch = { targetPowerState: null };
         try {
-          state = await bring(task, order);
+          patch = { ...patch, powerState: await bring(task, order) };
         } catch (error) {
           // Whoever goes on with the run gives the order up.
           if (!session.isLive) throw error;
           const reason = isServiceError(error) ? error.publicMessage : coerceError(error).message;
-          lastError = `Failed to change power state to '${finalState(order.target)}' by '${order.target}': ${reason}`;
+          const { target } = order;
+          patch = {
+            ...patch,
+            lastError: `Failed to change power state to '${finalState(target)}' by '${target}': ${reason}`,
+          };
         }
-        await finish(task.node, fence, {
-          targetPowerState: null,
-          ...(state === null ? {} : { powerState: state }),
-          ...(lastError === undefined ? {} : { lastError }),
-        });
+        await finish(task.node, fence, patch);
       },
     );
     return accepted;
@@ -182,10 +181,13 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
       try {
         await db.write('power.order', async (tx) => {
           const before = await mustGetNode(tx, node.uuid);
-          await tx.nodes.update(node.uuid, patch, fence);
-          if (patch.powerState === undefined || patch.powerState === before.powerState) return;
-          const data: JsonObject = { from: before.powerState, to: patch.powerState, cause: 'request' };
-          await tx.events.append({ type: 'node.power_state', nodeUuid: node.uuid, runId: null, data });
+          const { powerState: to, lastError: error } = await tx.nodes.update(node.uuid, patch, fence);
+          const data: JsonObject = { from: before.powerState, to, cause: 'request' };
+          const isFailure = patch.lastError !== undefined;
+          await tx.events.append({
+            ...{ type: 'node.power_state', nodeUuid: node.uuid, runId: null },
+            ...(isFailure ? { severity: 'error', data: { ...data, error } } : { data }),
+          });
         });
         return;
       } catch (error) {
