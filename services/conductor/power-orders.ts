@@ -72,7 +72,9 @@ function bootBefore({ segments, cursor }: Run): Pick<Cursor, 'segment' | 'step'>
   const past = steps.filter(isUpTo);
   const boot = past.findLastIndex(({ row }) => isOwn(row, 'boot_ramdisk'));
   const isRepeatable = ({ inBand, source, onRepeat }: Step): boolean => inBand || (!source && onRepeat === 'safe');
-  return past.slice(boot).every(({ row }) => isRepeatable(row)) ? past[boot] : undefined;
+  if (boot < 0 || !past.slice(boot).every(({ row }) => isRepeatable(row))) return undefined;
+  const { segment, step } = past[boot]!;
+  return { segment, step };
 }
 
 type Way = { readonly kind: 'beside' } | { readonly kind: 'restart'; readonly at: Pick<Cursor, 'segment' | 'step'> };
@@ -121,6 +123,8 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
       await tx.boots.closeTokens(run.id);
       await tx.boots.dropAgentKeys(run.id);
       const step = stepOf(run)!;
+      const what =
+        finalState(order.target) === 'power on' ? 'the ramdisk is booted again' : 'the run waits for "power on"';
       await tx.events.append({
         type: 'step.failed',
         nodeUuid: node.uuid,
@@ -130,7 +134,7 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
           interface: step.interface,
           step: step.step,
           attempt: run.cursor.attempt?.number ?? 1,
-          error: `"${order.target}" was ordered during ${step.step}: the ramdisk is booted again.`,
+          error: `"${order.target}" was ordered during ${step.step}: ${what}.`,
         },
       });
       await options.writer.enterAt(tx, begun, way.at);
