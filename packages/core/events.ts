@@ -7,7 +7,7 @@ export const EVENT_TYPES = {
   'node.created': 'a node was registered {driver}',
   'node.deleted': 'a node was removed {name}',
   'node.provision_state': 'the provision state changed {from, to, event, target, error?}',
-  'node.power_state': 'the power state changed {from, to, cause}',
+  'node.power_state': 'the power state changed, or an order to change it failed {from, to, cause, error}',
   'node.maintenance': 'maintenance was set or cleared {maintenance, reason}',
   'run.started': 'work on a node began {verb}',
   'run.queued': 'the run waits for its turn {queue, position}',

@@ -1,7 +1,9 @@
 /** Power orders that meet a run which rests. */
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Node, PowerTarget } from '@bessemer/core';
+import { type Node, type PowerTarget, type Run, ServiceError, type Step } from '@bessemer/core';
 import type { Conductor } from './conductor.ts';
+import { wayOf } from './power-orders.ts';
+import { agentStep, conductorStep, driverStep, segmentsOf } from './steps/catalogue.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
 import { createScriptedAgent, mintToken, type ScriptedAgent } from './testing-agent.ts';
 
@@ -190,6 +192,27 @@ describe('while the run waits for what is no business of the BMC', () => {
     await world.reaches(node.uuid, 'active', 60_000);
   });
 
+  it('what the BMC refuses is the last error of the node, and in its record; the run goes on', async () => {
+    await waitingForSsh();
+    const power0 = world.drivers.get(node, 'power');
+    const { setPowerState } = power0;
+    Object.assign(power0, {
+      setPowerState: () => Promise.reject(new ServiceError('BMC_FAILURE', 'the BMC says no')),
+    });
+    try {
+      await power('power off');
+      await world.until(async () => (await states()).targetPowerState === null, 60_000);
+    } finally {
+      Object.assign(power0, { setPowerState });
+    }
+    const lastError = "Failed to change power state to 'power off' by 'power off': the BMC says no";
+    expect(await states()).toMatchObject({ lastError, powerState: 'power on', provisionState: 'wait call-back' });
+    const [told] = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['node.power_state'] }, 1);
+    expect([told!.severity, told!.data['error']]).toEqual(['error', lastError]);
+    world.ssh.answers = true;
+    expect((await world.reaches(node.uuid, 'active', 60_000)).lastError).toBeNull();
+  });
+
   it('a machine that stays off does not answer: the run fails and says so', async () => {
     await waitingForSsh();
     await power('power off');
@@ -210,6 +233,34 @@ describe('while the run waits for what is no business of the BMC', () => {
     expect((await states()).lastError).toBe('Pending power operation was aborted due to conductor restart');
     world.ssh.answers = true;
     await world.reaches(node.uuid, 'active', 60_000);
+  });
+});
+
+describe('how an order meets a run', () => {
+  const boot = conductorStep('boot_ramdisk');
+  const own = driverStep('bios', { step: 'factory_reset', onRepeat: 'safe', abortable: true }, {}, 50);
+  const run = (at: readonly [segment: number, step: number], ...rows: Step[]): Run =>
+    ({
+      state: 'running',
+      segments: segmentsOf(rows),
+      cursor: { segment: at[0], step: at[1], attempt: null },
+    }) as unknown as Run;
+  it.each<[what: string, run: Run, way: ReturnType<typeof wayOf>]>([
+    ['a boot', run([0, 1], conductorStep('validate'), boot), { kind: 'restart', at: { segment: 0, step: 1 } }],
+    ['an agent', run([1, 0], boot, agentStep('write_image')), { kind: 'restart', at: { segment: 0, step: 0 } }],
+    [
+      'an agent after a pause',
+      run([1, 0], boot, conductorStep('wait'), agentStep('write_image')),
+      { kind: 'restart', at: { segment: 0, step: 0 } },
+    ],
+    ['an agent after a step that is not done twice', run([1, 0], boot, own, agentStep('write_image')), undefined],
+    ['an agent without a boot', run([0, 0], agentStep('write_image')), undefined],
+    ['a step of a driver', run([0, 0], own), undefined],
+    ['a hold', run([0, 1], boot, conductorStep('hold')), { kind: 'beside' }],
+    ['a queue', { ...run([0, 0], boot), state: 'queued' }, { kind: 'beside' }],
+    ['a power order', run([0, 0], conductorStep('change_power')), undefined],
+  ])('%s', (_what, met, way) => {
+    expect(wayOf(met)).toEqual(way);
   });
 });
 

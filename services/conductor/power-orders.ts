@@ -72,7 +72,9 @@ function bootBefore({ segments, cursor }: Run): Pick<Cursor, 'segment' | 'step'>
   const past = steps.filter(isUpTo);
   const boot = past.findLastIndex(({ row }) => isOwn(row, 'boot_ramdisk'));
   const isRepeatable = ({ inBand, source, onRepeat }: Step): boolean => inBand || (!source && onRepeat === 'safe');
-  return past.slice(boot).every(({ row }) => isRepeatable(row)) ? past[boot] : undefined;
+  if (boot < 0 || !past.slice(boot).every(({ row }) => isRepeatable(row))) return undefined;
+  const { segment, step } = past[boot]!;
+  return { segment, step };
 }
 
 type Way = { readonly kind: 'beside' } | { readonly kind: 'restart'; readonly at: Pick<Cursor, 'segment' | 'step'> };
@@ -121,6 +123,8 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
       await tx.boots.closeTokens(run.id);
       await tx.boots.dropAgentKeys(run.id);
       const step = stepOf(run)!;
+      const what =
+        finalState(order.target) === 'power on' ? 'the ramdisk is booted again' : 'the run waits for "power on"';
       await tx.events.append({
         type: 'step.failed',
         nodeUuid: node.uuid,
@@ -130,7 +134,7 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
           interface: step.interface,
           step: step.step,
           attempt: run.cursor.attempt?.number ?? 1,
-          error: `"${order.target}" was ordered during ${step.step}: the ramdisk is booted again.`,
+          error: `"${order.target}" was ordered during ${step.step}: ${what}.`,
         },
       });
       await options.writer.enterAt(tx, begun, way.at);
@@ -157,21 +161,20 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
         await tx.requests.put(key, accepted);
       },
       async (task, fence) => {
-        let state: PowerState | null = null;
-        let lastError: string | undefined;
+        let patch: NodePatch = { targetPowerState: null };
         try {
-          state = await bring(task, order);
+          patch = { ...patch, powerState: await bring(task, order) };
         } catch (error) {
           // Whoever goes on with the run gives the order up.
           if (!session.isLive) throw error;
           const reason = isServiceError(error) ? error.publicMessage : coerceError(error).message;
-          lastError = `Failed to change power state to '${finalState(order.target)}' by '${order.target}': ${reason}`;
+          const { target } = order;
+          patch = {
+            ...patch,
+            lastError: `Failed to change power state to '${finalState(target)}' by '${target}': ${reason}`,
+          };
         }
-        await finish(task.node, fence, {
-          targetPowerState: null,
-          ...(state === null ? {} : { powerState: state }),
-          ...(lastError === undefined ? {} : { lastError }),
-        });
+        await finish(task.node, fence, patch);
       },
     );
     return accepted;
@@ -182,10 +185,13 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
       try {
         await db.write('power.order', async (tx) => {
           const before = await mustGetNode(tx, node.uuid);
-          await tx.nodes.update(node.uuid, patch, fence);
-          if (patch.powerState === undefined || patch.powerState === before.powerState) return;
-          const data: JsonObject = { from: before.powerState, to: patch.powerState, cause: 'request' };
-          await tx.events.append({ type: 'node.power_state', nodeUuid: node.uuid, runId: null, data });
+          const { powerState: to, lastError: error } = await tx.nodes.update(node.uuid, patch, fence);
+          const data: JsonObject = { from: before.powerState, to, cause: 'request' };
+          const isFailure = patch.lastError !== undefined;
+          await tx.events.append({
+            ...{ type: 'node.power_state', nodeUuid: node.uuid, runId: null },
+            ...(isFailure ? { severity: 'error', data: { ...data, error } } : { data }),
+          });
         });
         return;
       } catch (error) {
