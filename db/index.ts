@@ -2,7 +2,6 @@
 export * from './repositories.ts';
 export type * from './contracts/idempotency.ts';
 export type * from './contracts/webhooks.ts';
-export { lockDataDir } from './engines/data-lock.ts';
 export type { DataLock } from './engines/data-lock.ts';
 export type { OpenOptions } from './engines/options.ts';
 export { openPostgres } from './engines/postgres.ts';

@@ -24,7 +24,8 @@ export const EVENT_TYPES = {
   'boot.script': 'the machine fetched its boot script {mac, arch, platform, answer, error?}',
   'boot.kernel': 'the machine fetched the kernel {file, bytes, seconds, outcome}',
   'boot.initrd': 'the machine fetched the ramdisk {file, bytes, seconds, outcome}',
-  'boot.local': 'the machine asked the network and was sent to its disk, since no boot from the network was ordered {mac, reason}',
+  'boot.local':
+    'the machine asked the network and was sent to its disk, since no boot from the network was ordered {mac, reason}',
   'boot.never_seen': 'a boot was ordered and never happened {since, device, hint, action}',
   'agent.hello': 'the agent said hello {bootId, version, address, returned}',
   'agent.lost': 'the connection to the agent ended {reason}',

@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail, ok, type Result } from './result.ts';
 
 /** Ironic's `os_hash_algo` names that are accepted. */
-export const DIGEST_ALGORITHMS = ['md5', 'sha1', 'sha256', 'sha512'] as const;
+const DIGEST_ALGORITHMS = ['md5', 'sha1', 'sha256', 'sha512'] as const;
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
-export const DIGEST_HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
+const DIGEST_HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
   md5: 32,
   sha1: 40,
   sha256: 64,

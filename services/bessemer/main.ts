@@ -10,6 +10,7 @@ import {
   parseConfigFile,
   resolveConfig,
 } from '@bessemer/core';
+import { VERSION } from '@bessemer/cli/version';
 import { systemClock, systemDatagrams, systemRandom } from '@bessemer/ports/node';
 import { Command, Option } from 'commander';
 import { labDown, labStatus, labUp } from './commands/lab.ts';
@@ -17,7 +18,6 @@ import { upInLab } from './commands/up-in-lab.ts';
 import { createLog } from './logging.ts';
 import { createService, type Role, type Service } from './service.ts';
 
-const VERSION = '0.1.0';
 const env = process.env;
 const home = env['HOME'] || homedir();
 const cacheDir = join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'bessemer');
