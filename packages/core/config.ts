@@ -122,7 +122,7 @@ export const CONFIG_SCHEMA = {
   },
   database: {
     url: {
-      type: 'string',
+      type: 'secret',
       default: '',
       help: 'postgresql://... for the scaled mode. Empty: SQLite in the data directory.',
     },
