@@ -6,9 +6,9 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { bundleCli } from '@bessemer/cli/bundle';
 import { bundleAgent } from '@bessemer/ramdisk-agent/bundle';
 import { transformSync } from 'esbuild';
-import { bundleCli } from './bundle-cli.ts';
 
 const root = new URL('..', import.meta.url).pathname;
 /** Where the archive is put: `dist`, or the folder given. */

@@ -13,6 +13,7 @@ import {
 import { VERSION } from '@bessemer/cli/version';
 import { systemClock, systemDatagrams, systemRandom } from '@bessemer/ports/node';
 import { Command, Option } from 'commander';
+import { cacheDirOf } from '../../images/cache-dir.ts';
 import { labDown, labStatus, labUp } from './commands/lab.ts';
 import { upInLab } from './commands/up-in-lab.ts';
 import { createLog } from './logging.ts';
@@ -20,7 +21,7 @@ import { createService, type Role, type Service } from './service.ts';
 
 const env = process.env;
 const home = env['HOME'] || homedir();
-const cacheDir = join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'bessemer');
+const cacheDir = cacheDirOf(env);
 const profilePath =
   env['BESSEMER_PROFILE'] || join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'bessemer', 'profile.json');
 const stateDir = join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'bessemer');

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { bundleCli } from '@bessemer/cli/bundle';
 import { createInstallation } from '@bessemer/cli/testing';
 import { systemClock } from '@bessemer/ports/node';
-import { bundleCli } from '../../tools/bundle-cli.ts';
 import type { Benchmark } from './result.ts';
 
 const run = promisify(execFile);

@@ -1,13 +1,11 @@
 /** `baremetal` as it is packed: one file for its start and one for each part that only some commands need. */
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-
-const root = new URL('..', import.meta.url).pathname;
 
 /** Writes `baremetal.mjs` and its parts to `outdir`. */
 export async function bundleCli(outdir: string): Promise<void> {
   await build({
-    entryPoints: { baremetal: join(root, 'services/cli/main.ts') },
+    entryPoints: { baremetal: fileURLToPath(new URL('./main.ts', import.meta.url)) },
     outdir,
     outExtension: { '.js': '.mjs' },
     // A start reads what its command needs, and no more.
