@@ -148,7 +148,7 @@ export const CONFIG_SCHEMA = {
       type: 'number',
       default: 50,
       min: 1,
-      help: 'Runs that may work at the same time; more wait in a queue with a visible position.',
+      help: 'Deployments that may work at the same time; more wait in a queue with a visible position.',
     },
     power_sync_interval_ms: {
       type: 'number',
