@@ -11,5 +11,5 @@ export { requestStore } from './request-store.ts';
 export { scopedDb } from './scope.ts';
 export type { Scope } from './scope.ts';
 export { snapshotDb } from './snapshot.ts';
-export { isSecretField, MASK } from './secrets.ts';
+export { isMaskedField, isSecretField, MASK } from './secrets.ts';
 export type { SecretKey, SecretKeys } from './secrets.ts';
