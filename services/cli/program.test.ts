@@ -124,6 +124,10 @@ describe('the program', () => {
     }
     expect((await run('help', 'node', 'deploy')).out).toContain('Examples:\n  baremetal node deploy n1 --wait');
     expect((await run('--help')).out).toContain('node timeline');
+    expect((await run('token', 'create', '--help')).out).toMatch(
+      /--role <role> .*; needed; one of reader, member, admin\n/,
+    );
+    expect((await run('node', 'boot', 'mode', 'set', '--help')).out).toMatch(/boot_mode .*; one of uefi, bios\n/);
     expect((await run('node', '--help')).out).toContain('node list');
     expect(await run('--version')).toMatchObject({ code: 0, out: 'baremetal 9\n' });
   });

@@ -369,15 +369,6 @@ describe('the store', () => {
     expect((await fetchImage(exit)).disk.equals(raw)).toBe(true);
   });
 
-  test('sources without a checksum, where allowed, are read anew each time', async () => {
-    const { depot } = await start({ allowNoChecksum: true });
-    const source = { href: `file://${at('changing')}` };
-    makeRaw(at('changing'), MIB, [[0, MIB]], 31);
-    const first = await depot.ensure({ source });
-    makeRaw(at('changing'), MIB, [[0, MIB]], 32);
-    expect((await depot.ensure({ source })).imageId).not.toBe(first.imageId);
-  });
-
   test('a file that changes under the reader is refused', async () => {
     const { depot } = await start();
     makeRaw(at('moving'), 8 * MIB, [[0, 8 * MIB]], 41);

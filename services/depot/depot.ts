@@ -146,7 +146,6 @@ export function createDepot(deps: DepotDeps): Depot {
   }
 
   function find(source: CheckedSource): ImageRow | undefined {
-    if (!source.digest) return undefined;
     const known = store.sources.get(source.key);
     const row = known && store.images.get(known.imageId);
     if (!known || !row) return undefined;
@@ -192,7 +191,7 @@ export function createDepot(deps: DepotDeps): Depot {
       await rm(imported.jobDir, { recursive: true, force: true });
       throw error;
     });
-    if (source.digest) store.sources.put({ id: source.key, imageId: row.id, diskFormat: imported.diskFormat });
+    store.sources.put({ id: source.key, imageId: row.id, diskFormat: imported.diskFormat });
     await rm(paths.fetched(source.key), { force: true });
     log.info('an image is in the store', {
       source: printableHref(source.href),
@@ -224,7 +223,7 @@ export function createDepot(deps: DepotDeps): Depot {
 
   async function ensure({ source: given, signal, onProgress }: EnsureOptions): Promise<ReadyImage> {
     signal?.throwIfAborted();
-    const source = checkSource(given, config);
+    const source = checkSource(given);
     const present = find(source);
     if (present) return ready(touch(present));
     const flying = flights.get(source.key);

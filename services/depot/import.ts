@@ -77,8 +77,8 @@ async function fetch(
   signal: AbortSignal,
 ): Promise<void> {
   const fetched = deps.paths.fetched(source.key);
-  // A whole download of an earlier attempt that was cut before its conversion ended. Without a digest it may be out of date.
-  if (source.digest && (await stat(fetched).catch(() => undefined))) return;
+  // A whole download of an earlier attempt that was cut before its conversion ended.
+  if (await stat(fetched).catch(() => undefined)) return;
   const release = await deps.fetchSlots.acquire({ signal, onPosition: (position) => report.queued(position) });
   try {
     report.phase('fetch');
@@ -166,7 +166,6 @@ async function verify(
   report: ProgressReporter,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!source.digest) return;
   const { algorithm, hex: expected } = source.digest;
   report.phase('verify', sizeBytes);
   const { hex } = await deps.processes.work(

@@ -153,7 +153,7 @@ const cleaning = {
   aborted: abortedAt('clean'),
 } as const satisfies Partial<Flow>;
 
-export const FLOWS = {
+const FLOWS = {
   manage: flow({ plan: () => [conductorSegment(conductorStep('verify'))] }),
   provide: flow({ ...cleaning, plan: automatedClean, end: cleaned }),
   clean: flow({ ...cleaning, plan: requested('clean', 'cleanSteps'), end: () => 'manage' }),

@@ -12,7 +12,7 @@ interface StepEntry {
   readonly doc: string;
 }
 
-export const CONDUCTOR_STEPS = {
+const CONDUCTOR_STEPS = {
   verify: { interface: 'power', onRepeat: 'safe', abortable: false, doc: 'Check the BMC and read the power state.' },
   fetch_config_drive: {
     interface: 'deploy',
