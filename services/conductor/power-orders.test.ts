@@ -357,6 +357,26 @@ describe('of another conductor than the one that goes on with the run', () => {
     expect((await states()).targetPowerState).toBeNull();
   });
 
+  it('the image is fetched by the depot of the one that goes on, when it is not there', async () => {
+    await writing();
+    const { openExit } = world.depot;
+    const before = world.depot.ensured.length;
+    world.depot.openExit = (exit) =>
+      world.depot.ensured.length > before
+        ? openExit(exit)
+        : Promise.reject(Object.assign(new Error('image abc is not in the store'), { code: 'NOT_FOUND' }));
+    other = world.conductor({ host: 'conductor-2' });
+    await other.start();
+    await other.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null },
+      request('other'),
+    );
+    conductor = other;
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+    expect(world.depot.ensured).toHaveLength(before + 1);
+  });
+
   it('an agent of the boot before, at that one, has no say any more', async () => {
     const first = await writing();
     other = world.conductor({ host: 'conductor-2' });
