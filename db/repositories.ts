@@ -167,7 +167,7 @@ export interface NodeRepository {
       readonly error?: string | null;
     },
   ): Promise<{ from: ProvisionState; to: ProvisionState; target: StableState | null; node: Node }>;
-  /** Nodes on which no run goes on and whose lease belongs to a session that has expired or is gone, oldest first. */
+  /** Nodes whose lease belongs to a session that has expired or is gone and under which no run goes on, oldest first. */
   listOrphaned(limit: number): Promise<Array<{ uuid: NodeId; reservation: Reservation }>>;
   /** The config drive lies in a table of its own (encrypted at rest). */
   setConfigDrive(uuid: NodeId, value: JsonObject | string | null): Promise<void>;

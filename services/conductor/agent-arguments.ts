@@ -50,8 +50,16 @@ export function createAgentArguments(options: AgentArgumentsOptions): AgentArgum
 
   async function writeImage(run: Run, node: Node): Promise<WriteImageArgs> {
     const image = readyImageOf(run.notes)!;
-    const reference = await depot.openExit({ imageId: image.imageId, runId: run.id }).catch((error: unknown) => {
+    const reference = await depot.openExit({ imageId: image.imageId, runId: run.id }).catch(async (error: unknown) => {
       const why = coerceError(error).message;
+      if (error instanceof Error && 'code' in error && error.code === 'NOT_FOUND') {
+        // The depot of the conductor that had the run before has it, or had it: ours fetches it anew.
+        await writer.record(run, { notes: { image: null } });
+        throw new ServiceError('TEMPORARY_FAILURE', `The image has to be fetched again: ${why}`, {
+          context: { isTransient: true },
+          cause: error,
+        });
+      }
       throw new ServiceError('INVALID_STATE', `The image cannot be offered to the node: ${why}`, { cause: error });
     });
     if (exitIdOf(run.notes) !== reference.exitId) await writer.record(run, { notes: { exitId: reference.exitId } });

@@ -1,5 +1,5 @@
 /** One word with a node's hardware: what a driver's method is given, and the lease where it changes something. */
-import { coerceError, type Node, type NodeId } from '@bessemer/core';
+import { coerceError, type Node } from '@bessemer/core';
 import type { Db, Repositories } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import { mustGetNode } from './accept.ts';
@@ -31,38 +31,41 @@ export function createDriverTasks(deps: {
   readonly leases: LeaseReturns;
 }): DriverTasks {
   const { db, log, leases } = deps;
-  async function taskFor(nodeUuid: string): Promise<DriverTask> {
-    const node = await mustGetNode(db.read, nodeUuid);
-    const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
+  type Lease = { readonly task: DriverTask; readonly fence: number };
+  async function read(repositories: Pick<Repositories, 'nodes' | 'ports'>, nodeUuid: string): Promise<DriverTask> {
+    const node = await mustGetNode(repositories, nodeUuid);
+    const ports = await repositories.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
     return { node, ports, log, checkMayOrder: async () => deps.session().checkMayOrder() };
   }
   type Begin = Parameters<DriverTasks['startWithLease']>[2];
-  function take(nodeUuid: string, purpose: string, begin?: Begin): Promise<{ uuid: NodeId; fence: number }> {
+  function take(nodeUuid: string, purpose: string, begin?: Begin): Promise<Lease> {
     const session = deps.session();
     return db.write(`reserve.${purpose}`, async (tx) => {
       const node = await mustGetNode(tx, nodeUuid);
       const fence = await reserveNode(tx, node, session, purpose);
       await begin?.(tx, node, fence);
-      return { uuid: node.uuid, fence };
+      // Read here: work that has been begun must not end because the database cannot be read a moment later.
+      return { task: await read(tx, nodeUuid), fence };
     });
   }
-  async function under<T>(
-    { uuid, fence }: { readonly uuid: NodeId; readonly fence: number },
-    fn: (task: DriverTask, fence: number) => Promise<T>,
-  ): Promise<T> {
+  async function under<T>({ task, fence }: Lease, fn: (task: DriverTask, fence: number) => Promise<T>): Promise<T> {
     try {
-      return await fn(await taskFor(uuid), fence);
+      return await fn(task, fence);
     } finally {
-      await leases.release(uuid, fence);
+      await leases.release(task.node.uuid, fence);
     }
   }
   return {
-    taskFor,
+    taskFor: (nodeUuid) => read(db.read, nodeUuid),
     withLease: async (nodeUuid, purpose, fn) => under(await take(nodeUuid, purpose), fn),
     async startWithLease(nodeUuid, purpose, begin, work) {
       const lease = await take(nodeUuid, purpose, begin);
       under(lease, work).catch((error: unknown) =>
-        log.warn('work on a node broke off', { node: lease.uuid, purpose, error: coerceError(error).message }),
+        log.warn('work on a node broke off', {
+          node: lease.task.node.uuid,
+          purpose,
+          error: coerceError(error).message,
+        }),
       );
     },
   };

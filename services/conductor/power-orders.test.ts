@@ -1,6 +1,6 @@
 /** Power orders that meet a run which rests. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Node, type PowerTarget, type Run, ServiceError, type Step } from '@bessemer/core';
+import { asSessionId, type Node, type PowerTarget, type Run, ServiceError, type Step } from '@bessemer/core';
 import type { Conductor } from './conductor.ts';
 import { wayOf } from './power-orders.ts';
 import { agentStep, conductorStep, driverStep, segmentsOf } from './steps/catalogue.ts';
@@ -123,6 +123,57 @@ describe('while an agent works', () => {
     expect(await power('rebooting', 'other')).toEqual(first);
   });
 
+  it('an order to switch on is one while another is about to switch it off', async () => {
+    await writing();
+    const power0 = world.drivers.get(node, 'power');
+    const { setPowerState } = power0;
+    // Nobody in the machine hears the button.
+    const deaf: typeof setPowerState = async (task, to) =>
+      to === 'soft power off' ? undefined : setPowerState.call(power0, task, to);
+    Object.assign(power0, { setPowerState: deaf });
+    try {
+      await power('soft power off', 'off', 600);
+      await waitsFor('power', 'the operating system');
+      await power('power on');
+      expect((await states()).targetPowerState).toBe('power on');
+      await boots('boot-2');
+      await world.reaches(node.uuid, 'active');
+    } finally {
+      Object.assign(power0, { setPowerState });
+    }
+    expect(await states()).toMatchObject({ powerState: 'power on', targetPowerState: null });
+  });
+
+  it('a machine that must not be switched off may be rebooted', async () => {
+    await writing();
+    await world.db.write('test', (tx) => tx.nodes.update(node.uuid, { disablePowerOff: true }));
+    for (const target of ['power off', 'soft power off'] as const)
+      await expect(power(target)).rejects.toMatchObject({ code: 'POWER_STATE_FAILURE' });
+    await power('rebooting');
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('of one request that comes twice at a time only one is carried out', async () => {
+    await writing();
+    // It has looked before the answer of the first was there.
+    const { read } = world.db;
+    const early = { ...read, requests: { ...read.requests, get: async () => undefined } };
+    const other = world.conductor({
+      host: 'conductor-2',
+      db: { ...world.db, engine: world.db.engine, read: early as typeof read },
+    });
+    await other.start();
+    await power('rebooting', 'same');
+    await waitsFor('boot');
+    const order = { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null } as const;
+    await expect(other.handlers.changeNodePowerState(order, request('same'))).rejects.toMatchObject({
+      code: 'NODE_LOCKED',
+    });
+    const told = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['step.failed'] }, 10);
+    expect(told).toHaveLength(1);
+  });
+
   it('a successor goes on with an order that its conductor took', async () => {
     await writing();
     await power('rebooting');
@@ -213,6 +264,29 @@ describe('while the run waits for what is no business of the BMC', () => {
     expect((await world.reaches(node.uuid, 'active', 60_000)).lastError).toBeNull();
   });
 
+  it('an order that has begun does not end because the database cannot be read for a moment', async () => {
+    await waitingForSsh();
+    let isAway = false;
+    const { read } = world.db;
+    const list: typeof read.ports.list = (...args) =>
+      isAway ? Promise.reject(new Error('the database is away')) : read.ports.list(...args);
+    const write: typeof world.db.write = async (name, fn) => {
+      const result = await world.db.write(name, fn);
+      isAway ||= name === 'reserve.power';
+      return result;
+    };
+    conductor.abandon();
+    const db = { ...world.db, engine: world.db.engine, write, read: { ...read, ports: { ...read.ports, list } } };
+    conductor = world.conductor({ isOnlyProcess: true, db });
+    await conductor.start();
+    await waitsFor('ssh');
+    await power('power off');
+    await quiet();
+    expect(isAway).toBe(true);
+    isAway = false;
+    expect(await states()).toMatchObject({ powerState: 'power off', targetPowerState: null });
+  });
+
   it('a machine that stays off does not answer: the run fails and says so', async () => {
     await waitingForSsh();
     await power('power off');
@@ -233,6 +307,94 @@ describe('while the run waits for what is no business of the BMC', () => {
     expect((await states()).lastError).toBe('Pending power operation was aborted due to conductor restart');
     world.ssh.answers = true;
     await world.reaches(node.uuid, 'active', 60_000);
+  });
+});
+
+describe('of another conductor than the one that goes on with the run', () => {
+  let other: Conductor;
+  /** The other one takes an order that lasts, and is gone. */
+  async function lostWithOrder(): Promise<void> {
+    let isDead = false;
+    const write: typeof world.db.write = (name, fn) => (isDead ? new Promise(() => {}) : world.db.write(name, fn));
+    other = world.conductor({ host: 'conductor-2', db: { ...world.db, engine: world.db.engine, write } });
+    await other.start();
+    await other.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'soft power off', timeoutS: 600 },
+      request('other'),
+    );
+    isDead = true;
+    other.abandon();
+    await quiet();
+    expect(await world.get(node.uuid)).toMatchObject({
+      reservation: { purpose: 'power' },
+      targetPowerState: 'power off',
+    });
+  }
+  const LEFT = { targetPowerState: null, lastError: 'Pending power operation was aborted due to conductor restart' };
+
+  it('a node that holds is not locked for ever when that one is gone', async () => {
+    await deploying([{ interface: 'deploy', step: 'hold', args: {}, priority: 90 }]);
+    await boots('boot-1');
+    await world.reaches(node.uuid, 'deploy hold');
+    await lostWithOrder();
+    await world.clock.advance(world.config.conductor.session_ttl_ms * 2);
+    await quiet();
+    expect(await world.get(node.uuid)).toMatchObject({ ...LEFT, reservation: null });
+    await conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'unhold' }, request('u'));
+    await world.reaches(node.uuid, 'active');
+  });
+
+  it('the order does not stay with the node when the run goes on', async () => {
+    await deploying();
+    world.ssh.answers = false;
+    await boots('boot-1');
+    await waitsFor('ssh');
+    await lostWithOrder();
+    // The run takes the lease before anybody looks for those that are left.
+    await world.db.write('test', (tx) => tx.conductors.endOthers('conductor-2', asSessionId('none')));
+    world.ssh.answers = true;
+    await world.reaches(node.uuid, 'active');
+    expect((await states()).targetPowerState).toBeNull();
+  });
+
+  it('the image is fetched by the depot of the one that goes on, when it is not there', async () => {
+    await writing();
+    const { openExit } = world.depot;
+    const before = world.depot.ensured.length;
+    world.depot.openExit = (exit) =>
+      world.depot.ensured.length > before
+        ? openExit(exit)
+        : Promise.reject(Object.assign(new Error('image abc is not in the store'), { code: 'NOT_FOUND' }));
+    other = world.conductor({ host: 'conductor-2' });
+    await other.start();
+    await other.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null },
+      request('other'),
+    );
+    conductor = other;
+    await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+    expect(world.depot.ensured).toHaveLength(before + 1);
+  });
+
+  it('an agent of the boot before, at that one, has no say any more', async () => {
+    const first = await writing();
+    other = world.conductor({ host: 'conductor-2' });
+    await other.start();
+    await other.handlers.changeNodePowerState(
+      { nodeUuid: node.uuid, target: 'rebooting', timeoutS: null },
+      request('other'),
+    );
+    first.finish('write_image');
+    await quiet();
+    expect(first.isConnected).toBe(false);
+    first.connect(other.agents);
+    await quiet();
+    expect(first.refused).toHaveLength(1);
+    conductor = other;
+    const second = await boots('boot-2');
+    await world.reaches(node.uuid, 'active');
+    expect([...second.done.values()]).toEqual([1, 1, 1]);
   });
 });
 
@@ -257,6 +419,7 @@ describe('how an order meets a run', () => {
     ['an agent without a boot', run([0, 0], agentStep('write_image')), undefined],
     ['a step of a driver', run([0, 0], own), undefined],
     ['a hold', run([0, 1], boot, conductorStep('hold')), { kind: 'beside' }],
+    ['a config drive that is fetched', run([0, 0], conductorStep('fetch_config_drive'), boot), { kind: 'beside' }],
     ['a queue', { ...run([0, 0], boot), state: 'queued' }, { kind: 'beside' }],
     ['a power order', run([0, 0], conductorStep('change_power')), undefined],
   ])('%s', (_what, met, way) => {

@@ -5,8 +5,8 @@
  * order is done beside it, under a lease. In the middle of a step of a driver's own nobody can tell what it would break.
  */
 import type { Config, Cursor, JsonObject, Node, NodeId, PowerState, PowerTarget, Run, Step } from '@bessemer/core';
-import { coerceError, isServiceError, ServiceError } from '@bessemer/core';
-import type { Db, NodePatch } from '@bessemer/db';
+import { coerceError, isJsonObject, isServiceError, nodeLocked, ServiceError } from '@bessemer/core';
+import type { Db, NodePatch, Repositories } from '@bessemer/db';
 import { type Clock, sleep } from '@bessemer/ports';
 import type { Accepted } from '@bessemer/rpc';
 import { mustGetNode, underWay } from './accept.ts';
@@ -50,7 +50,8 @@ export function checkPowerOrder(task: DriverTask, power: PowerInterface, target:
   power.validate(task);
   if (!power.supportedPowerStates(task).includes(target))
     throw new ServiceError('INVALID_PARAMETER', `Power state "${target}" is not supported by this node.`);
-  if (task.node.disablePowerOff && target !== 'power on')
+  // A reboot brings it back at once, and is allowed, as in Ironic.
+  if (task.node.disablePowerOff && finalState(target) === 'power off')
     throw new ServiceError(
       'POWER_STATE_FAILURE',
       `Node ${task.node.uuid} must not be powered off (disable_power_off is set).`,
@@ -58,7 +59,7 @@ export function checkPowerOrder(task: DriverTask, power: PowerInterface, target:
 }
 
 /** Steps that wait for what is no business of the BMC. */
-const BESIDE: readonly ConductorStepName[] = ['hold', 'wait', 'wait_ssh', 'configure'];
+const BESIDE: readonly ConductorStepName[] = ['fetch_config_drive', 'hold', 'wait', 'wait_ssh', 'configure'];
 const WRITE_PAUSE_MS = 1_000;
 
 const isOwn = (step: Step | undefined, name: ConductorStepName): boolean =>
@@ -105,9 +106,15 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
     }
   }
 
+  /** The same request came twice at a time and the other one was quicker: who asks once more gets its answer. @throws NODE_LOCKED. */
+  async function refuseTwin(tx: Repositories, node: Node, key: string): Promise<void> {
+    if (await tx.requests.get(key)) throw nodeLocked(node);
+  }
+
   async function restart(nodeUuid: NodeId, order: PowerOrder, key: string): Promise<Accepted> {
     const { run, accepted } = await db.write('power.restart', async (tx) => {
       const node = await mustGetNode(tx, nodeUuid);
+      await refuseTwin(tx, node, key);
       const run = await tx.runs.current(node.uuid);
       const way = run && wayOf(run);
       if (!run || way?.kind !== 'restart') throw underWay(node);
@@ -155,6 +162,7 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
       nodeUuid,
       'power',
       async (tx, node, fence) => {
+        await refuseTwin(tx, node, key);
         const run = await tx.runs.current(node.uuid);
         if (!run || wayOf(run)?.kind !== 'beside') throw underWay(node);
         await tx.nodes.update(node.uuid, { targetPowerState: finalState(order.target), lastError: null }, fence);
@@ -179,7 +187,7 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
     );
     return accepted;
   }
-  /** What came of an order; the node would seem to be on its way for ever without it. @throws STALE_FENCE. */
+  /** What came of an order; the node would seem to be on its way for ever without it. @throws STALE_FENCE, NODE_NOT_FOUND. */
   async function finish(node: Node, fence: number, patch: NodePatch): Promise<void> {
     for (;;) {
       try {
@@ -195,7 +203,8 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
         });
         return;
       } catch (error) {
-        if (isServiceError(error, 'STALE_FENCE') || !session.isLive) throw error;
+        const isOver = isServiceError(error, 'STALE_FENCE') || isServiceError(error, 'NODE_NOT_FOUND');
+        if (isOver || !session.isLive) throw error;
         await sleep(clock, WRITE_PAUSE_MS);
       }
     }
@@ -263,8 +272,10 @@ export function createPowerOrders(options: PowerOrderOptions): PowerOrders {
     if (!run || !way) return undefined;
     checkPowerOrder(task, powerOf(task), order.target);
     if (way.kind === 'beside') return beside(uuid, order, key);
-    // Nothing is to be done for a machine that is on, unless it was switched off by request and somebody has pressed its button.
-    const isIdle = order.target === 'power on' && run.notes['switchedOff'] !== true;
+    // Nothing is to be done for a machine that is on, unless it was switched off by request and somebody has pressed its button, or
+    // it is about to be switched off.
+    const isForOff = run.notes['switchedOff'] === true || isJsonObject(run.notes['powerOrder']);
+    const isIdle = order.target === 'power on' && !isForOff;
     if (isIdle && (await stateOf(task)) === 'power on') return { runId: null };
     return restart(uuid, order, key);
   };

@@ -5,8 +5,8 @@ import type { Db } from '@bessemer/db';
 import type { Clock, Log } from '@bessemer/ports';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { VERBS_OF_STATE } from './flows/flows.ts';
-import { wayOf } from './power-orders.ts';
 import type { Session } from './session.ts';
+import { isLeftOrder, LEFT_ORDER } from './task.ts';
 
 export interface TakeOverOptions {
   readonly db: Db;
@@ -31,8 +31,6 @@ export interface TakeOver {
 /** What was awaited gets at least this long after a hand-over: it could not be noticed while nobody looked. */
 const GRACE_MS = 60_000;
 const PAGE = 1000;
-/** In Ironic's words. */
-const ABORTED_POWER = 'Pending power operation was aborted due to conductor restart';
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { db, clock, session, log, config } = options;
@@ -60,9 +58,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
           ? { waitingFor: { ...run.waitingFor, until: Math.max(run.waitingFor.until, earliest) } }
           : {}),
       });
-      // The order was done beside the run by a conductor that is gone: nobody goes on with it.
-      const isLeft = node.targetPowerState !== null && wayOf(run)?.kind === 'beside';
-      if (isLeft) await tx.nodes.update(node.uuid, { targetPowerState: null, lastError: ABORTED_POWER }, fence);
+      if (isLeftOrder(node, run)) await tx.nodes.update(node.uuid, LEFT_ORDER, fence);
       await tx.events.append({
         type: 'run.taken_over',
         nodeUuid: node.uuid,
@@ -76,13 +72,18 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       return true;
     });
   }
-  /** Leases of dead sessions under which no run goes on: a word with a BMC that was cut short. */
+  /** Leases of dead sessions under which no run goes on: a word with a BMC that was cut short, perhaps beside a run that rests. */
   async function freeOrphans(): Promise<void> {
     for (const orphan of await db.read.nodes.listOrphaned(100))
       await db.write('node.free', async (tx) => {
-        if (await tx.runs.current(orphan.uuid)) return;
+        const node = await tx.nodes.get(orphan.uuid);
+        // Somebody has it since: another conductor, or another piece of work here.
+        if (node?.reservation?.fence !== orphan.reservation.fence) return;
         const lease = await tx.nodes.reserve(orphan.uuid, session.id, session.host, 'frees the node');
-        if (lease) await tx.nodes.release(orphan.uuid, lease.fence);
+        if (!lease) return;
+        if (isLeftOrder(node, await tx.runs.current(orphan.uuid)))
+          await tx.nodes.update(orphan.uuid, LEFT_ORDER, lease.fence);
+        await tx.nodes.release(orphan.uuid, lease.fence);
       });
   }
 

@@ -116,6 +116,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     held.run = { ...(await held.tx.runs.takeOver(held.run.id, session.id, fence)), ...held.runPatch };
     if (canResume) await move(held, 'resume', { fence });
     else held.node = (await held.tx.nodes.get(held.node.uuid))!;
+    if (isLeftOrder(held.node, held.run)) patchNode(held, LEFT_ORDER);
   }
   /** Brings the node to its verb's wait or hold state and frees it; a verb without one keeps the lease. */
   async function toRest(held: Held, event: 'wait' | 'hold' = 'wait'): Promise<void> {
@@ -364,6 +365,21 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
 
 /** `interface.step`, as errors name it. */
 export const idOf = (step: Step): string => `${step.interface}.${step.step}`;
+
+/** What is written on a node when nobody goes on with an order that was given to its power. In Ironic's words. */
+export const LEFT_ORDER = {
+  targetPowerState: null,
+  lastError: 'Pending power operation was aborted due to conductor restart',
+} as const satisfies NodePatch;
+/**
+ * Whether the power state that a node is on its way to was ordered beside its run, to be asked by who got the lease: the conductor that
+ * had taken the order is gone then.
+ */
+export function isLeftOrder(node: Pick<Node, 'targetPowerState'>, run: Run | undefined): boolean {
+  if (node.targetPowerState === null || run?.verb === 'power') return false;
+  const step = run?.state === 'running' ? stepOf(run) : undefined;
+  return step?.step !== 'boot_ramdisk' || step.source !== undefined;
+}
 
 /** The step at a run's cursor. */
 export const stepOf = (run: Run): Step | undefined => run.segments[run.cursor.segment]?.steps[run.cursor.step];

@@ -82,6 +82,9 @@ it('says what servers answer, and where', async () => {
   expect(await said('http://me:S3CRET@169.254.169.254/?S3CRET')).toBe(
     'FORBIDDEN_SOURCE: http://169.254.169.254/?... leads to an address that nothing may be fetched from',
   );
+  expect(await said(`http://me%zz:S3CRET@${base}/x`)).toBe(
+    `UNREACHABLE: http://${base}/x: the user name or the password in it is not percent-encoded UTF-8`,
+  );
   // TLS is spoken, which this server does not know.
   expect(await said(href('/x').replace('http:', 'https:'))).toMatch(/UNREACHABLE: https:.* cannot be read: .*SSL/);
   server.closeAllConnections();

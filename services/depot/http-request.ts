@@ -35,6 +35,16 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8);
 LOOPBACK.addAddress('::1', 'ipv6');
 
+/** Node decodes credentials for the request, and throws without a word about whose they are. */
+function isDecodable(part: string): boolean {
+  try {
+    decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The answer to a GET, redirects followed. @throws ImageError, Interrupted, or what the signal brings. */
 export function requestHref(
   href: URL,
@@ -51,6 +61,13 @@ export function requestHref(
     new ImageError('FORBIDDEN_SOURCE', `${printableHref(href)} leads to an address that nothing may be fetched from`);
   const host = href.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) && blocked(host)) return Promise.reject(refusal());
+  if (!isDecodable(href.username) || !isDecodable(href.password))
+    return Promise.reject(
+      new ImageError(
+        'UNREACHABLE',
+        `${printableHref(href)}: the user name or the password in it is not percent-encoded UTF-8`,
+      ),
+    );
   return new Promise((resolve, reject) => {
     const client = href.protocol === 'https:' ? https : http;
     const lookup: typeof systemLookup = ((name: string, options: object, callback: (...args: unknown[]) => void) =>
