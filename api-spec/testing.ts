@@ -43,7 +43,7 @@ export interface ExampleFile {
 const FOLDER = new URL('examples/', import.meta.url);
 
 /** The value at a JSON pointer (RFC 6901, without escapes). */
-export function valueAt(body: unknown, pointer: string): unknown {
+function valueAt(body: unknown, pointer: string): unknown {
   let at = body;
   for (const part of pointer.split('/').slice(1)) at = (at as Record<string, unknown> | undefined)?.[part];
   return at;

@@ -2,7 +2,6 @@
 export * from './repositories.ts';
 export type * from './contracts/idempotency.ts';
 export type * from './contracts/webhooks.ts';
-export { lockDataDir } from './engines/data-lock.ts';
 export type { DataLock } from './engines/data-lock.ts';
 export type { OpenOptions } from './engines/options.ts';
 export { openPostgres } from './engines/postgres.ts';
@@ -12,5 +11,5 @@ export { requestStore } from './request-store.ts';
 export { scopedDb } from './scope.ts';
 export type { Scope } from './scope.ts';
 export { snapshotDb } from './snapshot.ts';
-export { isSecretField, MASK } from './secrets.ts';
+export { isMaskedField, isSecretField, MASK } from './secrets.ts';
 export type { SecretKey, SecretKeys } from './secrets.ts';

@@ -167,7 +167,7 @@ export interface NodeRepository {
       readonly error?: string | null;
     },
   ): Promise<{ from: ProvisionState; to: ProvisionState; target: StableState | null; node: Node }>;
-  /** Nodes on which no run goes on and whose lease belongs to a session that has expired or is gone, oldest first. */
+  /** Nodes whose lease belongs to a session that has expired or is gone and under which no run goes on, oldest first. */
   listOrphaned(limit: number): Promise<Array<{ uuid: NodeId; reservation: Reservation }>>;
   /** The config drive lies in a table of its own (encrypted at rest). */
   setConfigDrive(uuid: NodeId, value: JsonObject | string | null): Promise<void>;
@@ -295,9 +295,11 @@ export interface BootRepository {
   seenUnknown(machine: Omit<UnknownMachine, 'firstSeenAt' | 'lastSeenAt' | 'requests'>): Promise<{ isNew: boolean }>;
   listUnknown(limit: number): Promise<UnknownMachine[]>;
   forgetUnknown(mac: string): Promise<void>;
-  /** The last DHCP address a MAC was seen with. */
+  /** The last DHCP address that the port with this MAC was seen with. */
   setAddress(mac: string, address: string): Promise<void>;
   getAddress(mac: string): Promise<string | undefined>;
+  /** Removes the addresses of MACs that no port has any more. */
+  purgeAddresses(): Promise<number>;
 }
 
 /** A repeat of a request id gets the first answer. */

@@ -66,13 +66,7 @@ export const RUN_COLUMNS: Columns = {
 };
 
 /** The value of one column as the domain has it. `owner` is the node whose secrets these are. */
-export function fromColumn(
-  value: Value,
-  column: Column,
-  name: string,
-  cipher: Cipher,
-  owner: string,
-): Json | undefined {
+function fromColumn(value: Value, column: Column, name: string, cipher: Cipher, owner: string): Json | undefined {
   if (value === null || value === undefined) return null;
   switch (column.kind) {
     case 'text':
@@ -94,7 +88,7 @@ export function fromColumn(
 }
 
 /** The value to store. JSON columns of nodes, ports and chassis are never null: a missing object is `{}`, a missing list `[]`. */
-export function toColumn(value: unknown, column: Column, name: string, cipher: Cipher, owner: string): Value {
+function toColumn(value: unknown, column: Column, name: string, cipher: Cipher, owner: string): Value {
   switch (column.kind) {
     case 'text':
       return value === null || value === undefined ? null : String(value);

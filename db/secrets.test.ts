@@ -2,7 +2,7 @@ import { createDecipheriv } from 'node:crypto';
 import { seededRandom } from '@bessemer/ports/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createCipher, isSecretField, maskSealed } from './secrets.ts';
+import { createCipher, isMaskedField, isSecretField, maskSealed } from './secrets.ts';
 
 const key = Uint8Array.from({ length: 32 }, (_, i) => i);
 const cipher = createCipher({ keyId: 'k1', key }, seededRandom(1));
@@ -91,4 +91,10 @@ it('knows secret fields by their name', () => {
     ' ',
   ))
     expect(isSecretField(name), name).toBe(false);
+});
+
+it('masks secrets, and what has the name of one somewhere', () => {
+  for (const name of ['ipmi_password', 'snmp_community', 'bmc_credential', 'tokens_used', 'passwordless'])
+    expect(isMaskedField(name), name).toBe(true);
+  for (const name of ['ipmi_address', 'public_api', 'keyboard']) expect(isMaskedField(name), name).toBe(false);
 });

@@ -36,7 +36,7 @@ const NAMED = new Set([
 ]);
 const ENDING = /(^|_)(password|passwd|passphrase|secret|token|credentials?|(?<!public_)key)$/;
 
-/** True for a field whose value is a secret: it is encrypted at rest and masked by the API. Takes snake_case and camelCase. */
+/** True for a field whose value is a secret: it is encrypted at rest, and masked where it is shown. Takes snake_case and camelCase. */
 export function isSecretField(name: string): boolean {
   const snake = name
     .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
@@ -45,10 +45,15 @@ export function isSecretField(name: string): boolean {
   return NAMED.has(snake) || ENDING.test(snake);
 }
 
+/** Words that make a name suspect wherever they stand in it. */
+const SUSPECT = /password|passphrase|secret|token|_key$|auth_protocol_key|priv_protocol_key|hex_kg_key/i;
+/** True for a field that is shown as `MASK`: every secret, and what might be one by its name. */
+export const isMaskedField = (name: string): boolean => SUSPECT.test(name) || isSecretField(name);
+
 const SEALED = /^v1:([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]{16}):([A-Za-z0-9_-]{22,})$/;
 /** A sealed value as it stands in JSON text. */
 const SEALED_IN_JSON = /"v1:[A-Za-z0-9_-]{1,32}:[A-Za-z0-9_-]{16}:[A-Za-z0-9_-]{22,}"/g;
-/** What lists show in place of a secret. */
+/** What is shown in place of a secret; sent back it means the secret as it is. */
 export const MASK = '******';
 
 /** Replaces every sealed value in JSON text by `"******"` without parsing it. */

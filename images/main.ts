@@ -1,10 +1,9 @@
 /** `node images/main.ts ramdisk|test-image|budget --variant NAME`: builds an image and says where it is. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { systemClock } from '@bessemer/ports/node';
 import { appendAgent, buildRamdisk, buildTestImage, checkBudget } from './build.ts';
 import type { BuildProgress, BuiltFile } from './build.ts';
+import { cacheDirOf } from './cache-dir.ts';
 
 const USAGE = `usage: node images/main.ts COMMAND [--variant NAME] [--cache-dir DIR]
   ramdisk     [--variant lab|product] [--level 3|19] [--agent BUNDLE --out FILE]
@@ -34,7 +33,7 @@ const { positionals, values } = (() => {
   }
 })();
 
-const cacheDir = values['cache-dir'] ?? join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bessemer');
+const cacheDir = values['cache-dir'] ?? cacheDirOf(process.env);
 const progress = ({ build, phase, elapsedMs }: BuildProgress): void =>
   void process.stderr.write(`${(elapsedMs / 1000).toFixed(1).padStart(6)} s  ${build}: ${phase}\n`);
 const deps = { cacheDir, clock: systemClock, progress };

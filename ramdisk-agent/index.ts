@@ -1,6 +1,5 @@
 /** The ramdisk's agent. Its process is main.ts; the simulator runs `createAgent` with the ports of `./testing.ts`. */
 export { AGENT_VERSION, createAgent, type Agent, type AgentDeps } from './agent.ts';
-export { parseCmdline, type AgentConfig } from './cmdline.ts';
 export {
   ImageSourceError,
   type Connect,
@@ -10,4 +9,3 @@ export {
   type Hardware,
   type ImageSource,
 } from './ports.ts';
-export { chooseRootDevice, compileHints, ROOT_DEVICE_HINT_NAMES, type RootDeviceChoice } from './root-device.ts';

@@ -56,9 +56,7 @@ async function vpdSerial(path: string): Promise<string | undefined> {
  * The kernel's `naa.5000c500a1b2c3d4[0011223344556677]`, `eui....` or `t10....` in udev's form: `0x` and 16 digits, the
  * other 16 as the vendor's extension. A t10 name is no WWN.
  */
-export function worldWideNames(
-  wwid: string,
-): Pick<InventoryDisk, 'wwn' | 'wwn_with_extension' | 'wwn_vendor_extension'> {
+function worldWideNames(wwid: string): Pick<InventoryDisk, 'wwn' | 'wwn_with_extension' | 'wwn_vendor_extension'> {
   const naa = /^naa\.([0-9a-f]{16})([0-9a-f]{16})?$/i.exec(wwid);
   if (naa) {
     const wwn = `0x${naa[1]!.toLowerCase()}`;
@@ -114,7 +112,7 @@ function transportOf(devicePath: string): string | null {
 }
 
 /** Names of the partitions of a disk, such as `sda1`. */
-export async function partitionNames(kernelName: string, sysfs = '/sys'): Promise<string[]> {
+async function partitionNames(kernelName: string, sysfs = '/sys'): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await entries(join(sysfs, 'block', kernelName)))
     if ((await attribute(join(sysfs, 'block', kernelName, entry, 'partition'))) !== undefined) found.push(entry);

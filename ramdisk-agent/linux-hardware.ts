@@ -89,7 +89,7 @@ function bootMode(): 'bios' | 'uefi' {
 }
 
 /** Lines such as `Boot0005* debian\tHD(1,GPT,...)`. */
-export function parseEfiEntries(output: string): Array<{ number: string; label: string }> {
+function parseEfiEntries(output: string): Array<{ number: string; label: string }> {
   return output.split('\n').flatMap((line) => {
     const match = /^Boot([0-9A-Fa-f]{4})\*?\s([^\t]*)/.exec(line);
     return match ? [{ number: match[1]!, label: match[2]!.trim() }] : [];

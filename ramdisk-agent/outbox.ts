@@ -12,7 +12,7 @@ import {
 import type { Clock, MessageChannel, Timer } from '@bessemer/ports';
 
 /** Progress and logs go out at most this often. */
-export const SHOW_INTERVAL_MS = 1000;
+const SHOW_INTERVAL_MS = 1000;
 const MAX_LOG_LINES_KEPT = 1000;
 const MAX_LOG_LINES_SENT = 200;
 const MAX_LOG_LINE_CHARS = 1024;

@@ -10,7 +10,7 @@ import type { DiskIdentity, InventoryDisk, Result, RootDeviceHints } from '@bess
 
 const GIB = 1024 ** 3;
 /** Ironic's least size of a disk that is taken without hints. */
-export const MIN_ROOT_DISK_BYTES = 4 * GIB;
+const MIN_ROOT_DISK_BYTES = 4 * GIB;
 
 type Matcher = (disk: InventoryDisk) => boolean;
 
@@ -26,7 +26,7 @@ const TEXT_HINTS: Record<string, (disk: InventoryDisk) => string | null | undefi
   hctl: (d) => d.hctl,
   tran: (d) => d.tran,
 };
-export const ROOT_DEVICE_HINT_NAMES: readonly string[] = [...Object.keys(TEXT_HINTS), 'size', 'rotational'];
+const ROOT_DEVICE_HINT_NAMES: readonly string[] = [...Object.keys(TEXT_HINTS), 'size', 'rotational'];
 
 interface Expression {
   readonly operator: string;
@@ -152,7 +152,7 @@ function rotationalMatcher(expression: unknown): Result<Matcher> {
 }
 
 /** Compiles hints into one test that is true for disks that meet all of them. The error names the hint. */
-export function compileHints(hints: RootDeviceHints): Result<Matcher> {
+function compileHints(hints: RootDeviceHints): Result<Matcher> {
   const matchers: Matcher[] = [];
   for (const [hint, expression] of Object.entries(hints)) {
     const matcher =

@@ -10,7 +10,7 @@ const CONNECT_DEADLINE_MS = 15_000;
 const CLOSE_GRACE_MS = 2_000;
 
 /** SHA-256 of the peer's SubjectPublicKeyInfo, lower-case hex. Undefined when it showed no certificate. */
-export function publicKeyPin(socket: TLSSocket): string | undefined {
+function publicKeyPin(socket: TLSSocket): string | undefined {
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return undefined;
   return createHash('sha256')

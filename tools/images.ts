@@ -1,11 +1,10 @@
 /** Builds what the end-to-end tests boot, so that no test waits for it: the lab's ramdisk and both test systems. Kept by content. */
 import { mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { systemClock } from '@bessemer/ports/node';
 import { buildRamdisk, buildTestImage } from '../images/build.ts';
+import { cacheDirOf } from '../images/cache-dir.ts';
 
-const cacheDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'bessemer');
+const cacheDir = cacheDirOf(process.env);
 const progress = (p: { build: string; phase: string; elapsedMs: number }) =>
   console.log(`${(p.elapsedMs / 1000).toFixed(0).padStart(4)} s  ${p.build}: ${p.phase}`);
 

@@ -5,9 +5,10 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { bundleCli } from '@bessemer/cli/bundle';
 import { bundleAgent } from '@bessemer/ramdisk-agent/bundle';
-import { build, transformSync } from 'esbuild';
+import { transformSync } from 'esbuild';
 
 const root = new URL('..', import.meta.url).pathname;
 /** Where the archive is put: `dist`, or the folder given. */
@@ -85,26 +86,17 @@ mkdirSync(join(out, 'bin'), { recursive: true });
 const manifests = [...workspaces(), 'images'].map(copyWorkspace);
 await bundleAgent({ outFile: join(out, 'node_modules/@bessemer/ramdisk-agent/agent.mjs') });
 
-await build({
-  entryPoints: { baremetal: join(root, 'services/cli/main.ts') },
-  outdir: join(out, 'lib'),
-  outExtension: { '.js': '.mjs' },
-  // A start reads what its command needs, and no more.
-  chunkNames: 'baremetal/[name]-[hash]',
-  splitting: true,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  minify: true,
-  logLevel: 'error',
-  banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-});
+await bundleCli(join(out, 'lib'));
 
-const launcher = (main: string) =>
-  readFileSync(join(root, 'services/bessemer/bin/bessemer.mjs'), 'utf8').replace("'../main.ts'", `'${main}'`);
-writeFileSync(join(out, 'bin/bessemer.mjs'), launcher('../node_modules/@bessemer/bessemer/main.js'), { mode: 0o755 });
-writeFileSync(join(out, 'bin/baremetal.mjs'), launcher('../lib/baremetal.mjs'), { mode: 0o755 });
+for (const [launcher, main] of [
+  ['services/bessemer/bin/bessemer.mjs', '../node_modules/@bessemer/bessemer/main.js'],
+  ['services/cli/bin/baremetal.mjs', '../lib/baremetal.mjs'],
+] as const)
+  writeFileSync(
+    join(out, 'bin', basename(launcher)),
+    readFileSync(join(root, launcher), 'utf8').replace("'../main.ts'", `'${main}'`),
+    { mode: 0o755 },
+  );
 for (const name of ['README.md', 'CHANGELOG.md', 'LICENSE'])
   if (existsSync(join(root, name))) cpSync(join(root, name), join(out, name));
 

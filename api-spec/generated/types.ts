@@ -5032,10 +5032,7 @@ export interface operations {
     };
     setBootDevice: {
         parameters: {
-            query?: {
-                boot_device?: string;
-                persistent?: components["schemas"]["Bool"];
-            };
+            query?: never;
             header?: never;
             path: {
                 /** @description UUID or name */

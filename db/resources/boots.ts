@@ -82,6 +82,13 @@ const setAddress = statement((b) =>
 );
 const getAddress = statement((b) => b.knex('boot_addresses').where('mac', param('mac')).select('address'));
 
+const purgeAddresses = statement((b) =>
+  b
+    .knex('boot_addresses')
+    .whereNotExists(b.knex('ports').whereRaw('?? = ??', ['ports.address', 'boot_addresses.mac']))
+    .delete(),
+);
+
 const text = (value: Row[string] | undefined): string | null => (typeof value === 'string' ? value : null);
 const toUnknown = (row: Row): UnknownMachine => ({
   mac: String(row['mac']),
@@ -141,5 +148,6 @@ export function createBootRepository({ sql }: Context): BootRepository {
       const row = await first(sql, getAddress, { mac });
       return row && String(row['address']);
     },
+    purgeAddresses: () => sql.run(purgeAddresses, {}),
   };
 }

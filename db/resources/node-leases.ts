@@ -75,7 +75,7 @@ const listOrphaned = statement((b: Builder) => ({
     .leftJoin('conductor_sessions as s', 's.session', 'l.session')
     .whereNotNull('l.session')
     .whereRaw(
-      "not exists (select 1 from runs as r where r.node_uuid = l.node_uuid and r.state in ('queued', 'running'))",
+      "not exists (select 1 from runs as r where r.node_uuid = l.node_uuid and r.fence = l.fence and r.state in ('queued', 'running'))",
     )
     .where((q) => q.whereNull('s.session').orWhereNotNull('s.ended_at').orWhere('s.expires_at', '<=', b.now()))
     .orderBy('l.reserved_at')

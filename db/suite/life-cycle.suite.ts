@@ -105,6 +105,12 @@ export function describeLifeCycle(make: MakeDb): void {
       const { id } = await t.db.write('test', (tx) => tx.runs.create(newRun(uuid, fence)));
       await t.db.write('test', (tx) => tx.conductors.end(a));
       expect(await t.db.read.nodes.listOrphaned(10)).toEqual([]);
+      // A younger lease is a word with the node beside its run.
+      const b = newSession();
+      await heartbeat(t.db, b);
+      await reserve(uuid, b);
+      await t.db.write('test', (tx) => tx.conductors.end(b));
+      expect(await t.db.read.nodes.listOrphaned(10)).toMatchObject([{ uuid, reservation: { session: b } }]);
       await t.db.write('test', (tx) => tx.runs.update(id, fence, { state: 'failed', finishedAt: 1 }));
       expect((await t.db.read.nodes.listOrphaned(10)).map((orphan) => orphan.uuid)).toEqual([uuid]);
     });

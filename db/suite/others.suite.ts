@@ -391,6 +391,21 @@ export function describeOthers(make: MakeDb): void {
         await db.write('test', (tx) => tx.boots.setAddress('aa:bb:cc:00:00:01', address));
       expect(await db.read.boots.getAddress('aa:bb:cc:00:00:01')).toBe('192.0.2.2');
     });
+
+    it('forget the address of a MAC that no port has any more', async () => {
+      const { db } = t;
+      const purge = () => db.write('test', (tx) => tx.boots.purgeAddresses());
+      const [one, two] = ['aa:bb:cc:00:00:01', 'aa:bb:cc:00:00:02'];
+      const [kept, gone] = [await addNode(db), await addNode(db)];
+      await addPort(kept, one);
+      await addPort(gone, two);
+      for (const mac of [one, two]) await db.write('test', (tx) => tx.boots.setAddress(mac, '192.0.2.1'));
+      expect(await purge()).toBe(0);
+      await db.write('test', (tx) => tx.nodes.remove(gone));
+      expect(await purge()).toBe(1);
+      expect(await db.read.boots.getAddress(one)).toBe('192.0.2.1');
+      expect(await db.read.boots.getAddress(two)).toBeUndefined();
+    });
   });
 
   describe('requests and settings', () => {

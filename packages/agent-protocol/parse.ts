@@ -36,9 +36,9 @@ import type {
   WelcomeMessage,
 } from './messages.ts';
 
-export const MAX_SEGMENT_STEPS = 256;
-export const MAX_LOG_LINES = 1000;
-export const MAX_LOG_LINE_LENGTH = 4096;
+const MAX_SEGMENT_STEPS = 256;
+const MAX_LOG_LINES = 1000;
+const MAX_LOG_LINE_LENGTH = 4096;
 
 const sequence = integer(0);
 const fence = integer(0);

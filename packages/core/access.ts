@@ -15,7 +15,7 @@ export interface Identity {
   readonly expiresAt?: number;
 }
 
-export const isRole = (value: unknown): value is Role => ROLES.includes(value as Role);
+const isRole = (value: unknown): value is Role => ROLES.includes(value as Role);
 
 /** True when `role` may do what needs `least`. */
 export const hasRole = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);

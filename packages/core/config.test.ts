@@ -7,6 +7,7 @@ describe('configuration', () => {
     expect(config.api.port).toBe(6385);
     expect(config.conductor.enabled_hardware_types).toContain('ipmi');
     expect(String(config.amqp.url)).toBe('[secret]');
+    expect(String(config.database.url)).toBe('[secret]');
   });
 
   it('lets the command line win over the environment and the environment over the file', () => {

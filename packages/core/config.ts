@@ -39,7 +39,7 @@ const minutes = (n: number) => n * 60_000;
 export const CONFIG_SCHEMA = {
   service: {
     host: { type: 'string', default: '', help: "Name of this conductor. Empty: the machine's host name." },
-    data_dir: { type: 'string', default: '/var/lib/bessemer', help: 'Where the database, keys, images and logs live.' },
+    data_dir: { type: 'string', default: '/var/lib/bessemer', help: 'Where the database, keys and images live.' },
     log_level: {
       type: 'string',
       default: 'info',
@@ -72,6 +72,7 @@ export const CONFIG_SCHEMA = {
       default: 2000,
       min: 0,
       max: 30_000,
+      unit: 'ms',
       help: 'How long a request waits for a node that somebody else is at work on before it is refused with 409.',
     },
     max_limit: { type: 'number', default: 1000, min: 1, max: 100_000, help: 'Largest and default page of a list.' },
@@ -121,7 +122,7 @@ export const CONFIG_SCHEMA = {
   },
   database: {
     url: {
-      type: 'string',
+      type: 'secret',
       default: '',
       help: 'postgresql://... for the scaled mode. Empty: SQLite in the data directory.',
     },
@@ -147,7 +148,7 @@ export const CONFIG_SCHEMA = {
       type: 'number',
       default: 50,
       min: 1,
-      help: 'Runs that may work at the same time; more wait in a queue with a visible position.',
+      help: 'Deployments that may work at the same time; more wait in a queue with a visible position.',
     },
     power_sync_interval_ms: {
       type: 'number',

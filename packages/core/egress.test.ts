@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { egressProblem, isForbiddenAddress } from './egress.ts';
+import { egressProblem, isForbiddenAddress, printableHref } from './egress.ts';
 
 it.each([
   ['http://127.0.0.1:8080/hook?a=b', undefined],
@@ -24,4 +24,9 @@ it.each([
 it('an address that is none is not forbidden: it is looked up first', () => {
   expect(isForbiddenAddress('example.com')).toBe(false);
   expect(isForbiddenAddress('255.255.255.255')).toBe(true);
+});
+
+it('an address is printed without the secrets that it may hold', () => {
+  expect(printableHref('https://user:pass@host/path?token=1#part')).toBe('https://host/path?...');
+  expect(printableHref('no address')).toBe('"no address"');
 });

@@ -30,3 +30,10 @@ export function egressProblem(url: string): string | undefined {
   if (isForbiddenAddress(address)) return `nothing is sent to ${address}`;
   return undefined;
 }
+
+/** An address for messages and logs: without credentials and query, which may carry some. */
+export function printableHref(href: string | URL): string {
+  if (typeof href === 'string' && !URL.canParse(href)) return JSON.stringify(href.slice(0, 100));
+  const url = new URL(href);
+  return `${url.protocol}//${url.host}${url.pathname}${url.search ? '?...' : ''}`;
+}

@@ -2,12 +2,12 @@
 import type { NodeId, RunId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 
-/** Every type of event, with what its data holds. The event stream's documentation is made from this. */
+/** Every type of event, with what its data holds. */
 export const EVENT_TYPES = {
   'node.created': 'a node was registered {driver}',
   'node.deleted': 'a node was removed {name}',
   'node.provision_state': 'the provision state changed {from, to, event, target, error?}',
-  'node.power_state': 'the power state changed {from, to, cause}',
+  'node.power_state': 'the power state changed, or an order to change it failed {from, to, cause, error}',
   'node.maintenance': 'maintenance was set or cleared {maintenance, reason}',
   'run.started': 'work on a node began {verb}',
   'run.queued': 'the run waits for its turn {queue, position}',
@@ -16,17 +16,18 @@ export const EVENT_TYPES = {
   'run.finished': 'work on a node ended {verb, outcome, error?}',
   'step.started': 'a step was dispatched {interface, step, attempt}',
   'step.done': 'a step is done {interface, step, attempt, result?}',
-  'step.failed': 'a step failed {interface, step, attempt, error}',
-  'power.ordered': 'the BMC took a power order {action}',
+  'step.failed': 'a step failed {interface, step, attempt, error, code?}',
+  'power.ordered': 'the BMC took a power order {action, cause?}',
   'boot.ordered': 'a boot was ordered {device, persistent}',
-  'boot.dhcp': 'the machine asked for an address {mac, address, arch}',
-  'boot.tftp': 'the firmware read a network boot program {file, bytes}',
-  'boot.script': 'the machine fetched its boot script {mac, answer}',
-  'boot.kernel': 'the machine fetched the kernel {bytes}',
-  'boot.initrd': 'the machine fetched the ramdisk {bytes}',
-  'boot.local': 'the machine asked the network although its disk was ordered and was sent to its disk {mac}',
-  'boot.never_seen': 'a boot was ordered and never happened {since, device}',
-  'agent.hello': 'the agent said hello {bootId, version, address}',
+  'boot.dhcp': 'the machine got an address, or where to boot from {message, mac, address?, arch?, stage?}',
+  'boot.tftp': 'the firmware read a network boot program {file, bytes, seconds, outcome}',
+  'boot.script': 'the machine fetched its boot script {mac, arch, platform, answer, error?}',
+  'boot.kernel': 'the machine fetched the kernel {file, bytes, seconds, outcome}',
+  'boot.initrd': 'the machine fetched the ramdisk {file, bytes, seconds, outcome}',
+  'boot.local':
+    'the machine asked the network and was sent to its disk, since no boot from the network was ordered {mac, reason}',
+  'boot.never_seen': 'a boot was ordered and never happened {since, device, hint, action}',
+  'agent.hello': 'the agent said hello {bootId, version, address, returned}',
   'agent.lost': 'the connection to the agent ended {reason}',
   'agent.refused': 'an agent was refused {reason, address}',
   'image.ready': 'the image is in the depot {imageId, sizeBytes, usedBytes}',

@@ -58,8 +58,7 @@ export interface InspectionRule {
   readonly updatedAt: number | null;
 }
 
-export const ALLOCATION_STATES = ['allocating', 'active', 'error'] as const;
-export type AllocationState = (typeof ALLOCATION_STATES)[number];
+export type AllocationState = 'allocating' | 'active' | 'error';
 
 /** A request for any node of a kind, and which node it got. */
 export interface Allocation {

@@ -3,8 +3,7 @@ import type { ChassisId, NetworkId, NodeId, RunId, SessionId } from './ids.ts';
 import type { JsonObject } from './json.ts';
 import type { ProvisionState, StableState } from './provision-states.ts';
 
-export const POWER_STATES = ['power on', 'power off', 'rebooting', 'error'] as const;
-export type PowerState = (typeof POWER_STATES)[number];
+export type PowerState = 'power on' | 'power off' | 'rebooting' | 'error';
 
 export const POWER_TARGETS = ['power on', 'power off', 'rebooting', 'soft rebooting', 'soft power off'] as const;
 export type PowerTarget = (typeof POWER_TARGETS)[number];

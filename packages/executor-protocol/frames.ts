@@ -12,7 +12,7 @@ import type { ExecutorErrorBody } from './errors.ts';
 
 /** Version of this protocol; `ping` tells it. */
 export const PROTOCOL_VERSION = 1;
-export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
 /** From a caller. `id` is the caller's own number for the call; answers carry it. */
 export type RequestFrame =

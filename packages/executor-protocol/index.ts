@@ -5,9 +5,7 @@ export * from './frames.ts';
 export {
   checkPlayRequest,
   isAccountName,
-  isHostKey,
   MAX_FILES_BYTES,
-  MAX_PLAY_BYTES,
   playProblem,
 } from './validate.ts';
 export type { Checked } from './validate.ts';

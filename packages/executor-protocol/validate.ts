@@ -10,17 +10,12 @@ const ADDRESS = /^[0-9A-Za-z][0-9A-Za-z.:%_-]{0,254}$|^::[0-9A-Fa-f:.]{0,60}$/;
 const ACCOUNT = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}\$?$/;
 const PYTHON = /^[A-Za-z0-9_./+-]{1,256}$/;
 const REQUEST_ID = /^[\x21-\x7e]{1,200}$/;
-export const MAX_PLAY_BYTES = 1024 * 1024;
+const MAX_PLAY_BYTES = 1024 * 1024;
 export const MAX_FILES_BYTES = 32 * 1024 * 1024;
 
 type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** True for `ssh-ed25519 AAAA...` and the other key types of OpenSSH, without comment. */
-export function isHostKey(text: string): boolean {
-  return HOST_KEY.test(text);
-}
 
 /** True for a name that an account on a target may have. */
 export function isAccountName(text: string): boolean {

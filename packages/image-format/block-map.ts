@@ -28,16 +28,16 @@ export interface BlockMap {
 
 export const EXTENT_ALIGN_BYTES = 4096;
 export const MAX_EXTENT_BYTES = 4 * 1024 * 1024;
-export const MAX_EXTENTS = 1 << 20;
+const MAX_EXTENTS = 1 << 20;
 /** 4 TiB: a full image of this size is MAX_EXTENTS extents of the largest size. */
-export const MAX_IMAGE_BYTES = MAX_EXTENTS * MAX_EXTENT_BYTES;
+const MAX_IMAGE_BYTES = MAX_EXTENTS * MAX_EXTENT_BYTES;
 /** A longer text is refused before it is parsed. */
 export const MAX_BLOCK_MAP_JSON_BYTES = 160 * 1024 * 1024;
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 
 /** The digest of the canonical form: one line with version, size and sector size, then `offset length sha256` per extent. */
-export function blockMapDigest(map: Omit<BlockMap, 'sha256'>): string {
+function blockMapDigest(map: Omit<BlockMap, 'sha256'>): string {
   const hash = createHash('sha256');
   hash.update(`block-map ${map.version} ${map.sizeBytes} ${map.sectorSizeBytes}\n`);
   for (const e of map.extents) hash.update(`${e.offset} ${e.length} ${e.sha256}\n`);

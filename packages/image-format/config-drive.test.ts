@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   buildConfigDrive,
   type ConfigDrive,
+  configDriveTextOf,
   isConfigDriveUrl,
   mergeForAccess,
   parseConfigDriveInput,
@@ -25,6 +26,12 @@ function value<T>(result: Result<T>): T {
   return result.value;
 }
 const said = (result: Result<unknown>): string => (result.ok ? 'ok' : `${result.error.code}: ${result.error.message}`);
+function fat(): Buffer {
+  const image = Buffer.alloc(100_000);
+  image.write('FAT16', 54);
+  image.writeUInt16LE(0xaa55, 510);
+  return image;
+}
 const blob = (image: Uint8Array): string =>
   gzipSync(image)
     .toString('base64')
@@ -79,6 +86,45 @@ describe('parseConfigDriveInput', () => {
   });
 });
 
+describe('configDriveTextOf', () => {
+  const iso = Buffer.from(value(buildConfigDrive({ metaData: { hostname: 'h' }, userData: 'u' }, { timeMs: 0 })));
+  const noise = Buffer.from(Array.from({ length: 40_000 }, (_, i) => (i * 7919) % 251));
+
+  test.each([
+    ['an ISO image', iso],
+    ['a gzipped one', gzipSync(iso)],
+    ['base64 of a gzipped one', Buffer.from(gzipSync(iso).toString('base64'))],
+    ['base64 in lines', Buffer.from(gzipSync(iso).toString('base64').replaceAll(/.{76}/g, '$&\r\n'))],
+    ['base64 of a bare one', Buffer.from(iso.toString('base64'))],
+  ])('takes %s', async (_name, file) => {
+    const text = value(configDriveTextOf(file));
+    expect(value(await parseConfigDriveInput(text))).toMatchObject({ metaData: { hostname: 'h' } });
+  });
+
+  test.each([
+    ['nothing', Buffer.alloc(0), 'MALFORMED: the file is empty, no config drive'],
+    [
+      'a page',
+      Buffer.from('\n<!DOCTYPE html><html>Log in</html>'),
+      'the file is a page of HTML or XML, no config drive',
+    ],
+    ['an object', Buffer.from('{"meta_data": {}}'), 'the file is JSON, no config drive'],
+    ['other bytes', noise, 'the file is no config drive: it has to be an ISO 9660 image'],
+  ])('refuses %s', (_name, file, expected) => {
+    expect(said(configDriveTextOf(file))).toContain(expected);
+  });
+
+  test.each([
+    ['a cut gzip', gzipSync(iso).subarray(0, 300), 'MALFORMED: configdrive is no sound gzip: unexpected end of file'],
+    ['a gzipped page', gzipSync('<html>'), 'MALFORMED: a volume descriptor of the ISO image lies outside'],
+    ['a word', Buffer.from('gone'), 'MALFORMED: a volume descriptor of the ISO image lies outside'],
+    ['a bomb', gzipSync(Buffer.alloc(65 * MIB)), 'LIMIT: configdrive inflates to more than 67108864 bytes'],
+    ['a FAT image', fat(), 'UNSUPPORTED: the config drive is a FAT image'],
+  ])('leaves it to the reader to refuse %s', async (_name, file, expected) => {
+    expect(said(await parseConfigDriveInput(value(configDriveTextOf(file))))).toContain(expected);
+  });
+});
+
 describe('readConfigDrive', () => {
   const image = (files: Record<string, string>): Uint8Array =>
     value(
@@ -121,10 +167,7 @@ describe('readConfigDrive', () => {
   });
 
   test('says what to do about a FAT image', () => {
-    const fat = Buffer.alloc(100_000);
-    fat.write('FAT16', 54);
-    fat.writeUInt16LE(0xaa55, 510);
-    expect(said(readConfigDrive(fat))).toContain('UNSUPPORTED: the config drive is a FAT image');
+    expect(said(readConfigDrive(fat()))).toContain('UNSUPPORTED: the config drive is a FAT image');
   });
 });
 

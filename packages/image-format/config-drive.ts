@@ -1,5 +1,5 @@
 import { gunzip } from 'node:zlib';
-import type { IsoFile } from './iso9660-layout.ts';
+import { ISO_FIRST_DESCRIPTOR_SECTOR, ISO_SECTOR_BYTES, ISO_STANDARD_ID, type IsoFile } from './iso9660-layout.ts';
 import { readIso9660 } from './iso9660-read.ts';
 import { writeIso9660 } from './iso9660-write.ts';
 import { fail, ok, type Result } from './result.ts';
@@ -110,15 +110,61 @@ function fromObject(value: Record<string, unknown>): Result<ConfigDrive> {
   });
 }
 
+/**
+ * A drive as a file of it is served: an ISO 9660 image, gzipped or not, or base64 of either. Gives base64 text, for
+ * `parseConfigDriveInput`. Only the bytes tell which it is, neither names nor content types.
+ */
+export function configDriveTextOf(bytes: Uint8Array): Result<string> {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const text =
+    isGzip(file) || isIso9660(file) || isFat(file) ? file.toString('base64') : compactBase64(file.toString('latin1'));
+  if (text !== undefined) return ok(text);
+  return fail(
+    'MALFORMED',
+    `the file is ${kindOf(file)}no config drive: it has to be an ISO 9660 image, that gzipped, or base64 of either`,
+  );
+}
+
+/** What is often found where a config drive was expected. */
+function kindOf(file: Buffer): string {
+  const start = file.subarray(0, 64).toString('latin1').trimStart();
+  if (start === '') return 'empty, ';
+  if (start.startsWith('<')) return 'a page of HTML or XML, ';
+  return start.startsWith('{') ? 'JSON, ' : '';
+}
+
+const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/** ECMA-119 section 8.1.2: the standard identifier of the first volume descriptor. */
+function isIso9660(image: Uint8Array): boolean {
+  const at = ISO_FIRST_DESCRIPTOR_SECTOR * ISO_SECTOR_BYTES + 1;
+  return Buffer.from(image.subarray(at, at + ISO_STANDARD_ID.length)).toString('latin1') === ISO_STANDARD_ID;
+}
+const isFat = (image: Uint8Array): boolean =>
+  image.length > 512 &&
+  image[510] === 0x55 &&
+  image[511] === 0xaa &&
+  Buffer.from(image.subarray(0, 512)).includes('FAT');
+
+/** Base64 text without its white space; undefined for any other text. */
+function compactBase64(text: string): string | undefined {
+  const compact = text.replaceAll(/\s+/g, '');
+  return compact !== '' && compact.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(compact) ? compact : undefined;
+}
+
 async function decodeBlob(text: string): Promise<Result<Uint8Array>> {
   // Base64 grows by a third, line breaks add a little: longer text cannot be an image within the limit.
   if (text.length > MAX_CONFIG_DRIVE_BYTES * 1.5)
     return fail('LIMIT', `configdrive is longer than ${MAX_CONFIG_DRIVE_BYTES} bytes`);
-  const compact = text.replaceAll(/\s+/g, '');
-  if (compact === '' || compact.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(compact))
-    return fail('MALFORMED', 'configdrive is neither an object nor base64 text');
-  const bytes = Buffer.from(compact, 'base64');
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return ok(bytes);
+  const compact = compactBase64(text);
+  return compact === undefined
+    ? fail('MALFORMED', 'configdrive is neither an object nor base64 text')
+    : inflated(Buffer.from(compact, 'base64'));
+}
+
+/** What a gzip holds; other bytes as they are. */
+async function inflated(bytes: Uint8Array): Promise<Result<Uint8Array>> {
+  if (!isGzip(bytes)) return ok(bytes);
   return new Promise((resolve) => {
     gunzip(bytes, { maxOutputLength: MAX_CONFIG_DRIVE_BYTES }, (error, inflated) => {
       if (!error) resolve(ok(inflated));
@@ -134,12 +180,7 @@ async function decodeBlob(text: string): Promise<Result<Uint8Array>> {
  * taken, and is the only one written again.
  */
 export function readConfigDrive(image: Uint8Array): Result<ConfigDrive> {
-  if (
-    image.length > 512 &&
-    image[510] === 0x55 &&
-    image[511] === 0xaa &&
-    Buffer.from(image.subarray(0, 512)).includes('FAT')
-  )
+  if (isFat(image))
     return fail(
       'UNSUPPORTED',
       'the config drive is a FAT image, to which access keys cannot be added: make an ISO 9660 image, or give the values',

@@ -2,10 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { fail, ok, type Result } from './result.ts';
 
 /** Ironic's `os_hash_algo` names that are accepted. */
-export const DIGEST_ALGORITHMS = ['md5', 'sha1', 'sha256', 'sha512'] as const;
+const DIGEST_ALGORITHMS = ['md5', 'sha1', 'sha256', 'sha512'] as const;
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 
-export const DIGEST_HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
+const DIGEST_HEX_LENGTH: Readonly<Record<DigestAlgorithm, number>> = {
   md5: 32,
   sha1: 40,
   sha256: 64,
@@ -20,13 +20,9 @@ export interface ExpectedDigest {
 
 /**
  * Reads a checksum as Ironic's API gives it: `os_hash_value` with `os_hash_algo`, or `image_checksum` alone, whose algorithm is
- * guessed by its length. MD5 can be forged, so it is refused unless `allowMd5`.
+ * guessed by its length. MD5 can be forged, so it is refused.
  */
-export function parseExpectedDigest(
-  checksum: string,
-  algorithm?: string,
-  options: { allowMd5?: boolean } = {},
-): Result<ExpectedDigest> {
+export function parseExpectedDigest(checksum: string, algorithm?: string): Result<ExpectedDigest> {
   const hex = checksum.trim().toLowerCase();
   if (!/^[0-9a-f]+$/.test(hex))
     return fail(
@@ -41,7 +37,7 @@ export function parseExpectedDigest(
     return fail(
       'UNSUPPORTED',
       name
-        ? `checksum algorithm "${name.slice(0, 32)}" is not supported: use one of ${DIGEST_ALGORITHMS.join(', ')}`
+        ? `checksum algorithm "${name.slice(0, 32)}" is not supported: use sha256 or sha512`
         : `an image checksum of ${hex.length} hexadecimal digits matches no algorithm: use sha256 (64 digits) or sha512 (128 digits)`,
     );
   if (hex.length !== DIGEST_HEX_LENGTH[found])
@@ -49,11 +45,8 @@ export function parseExpectedDigest(
       'MALFORMED',
       `a ${found} checksum has ${DIGEST_HEX_LENGTH[found]} hexadecimal digits, this one has ${hex.length}`,
     );
-  if (found === 'md5' && !options.allowMd5)
-    return fail(
-      'UNSUPPORTED',
-      'MD5 checksums can be forged and are refused: give a sha256 or sha512 checksum, or allow MD5 in the configuration',
-    );
+  if (found === 'md5')
+    return fail('UNSUPPORTED', 'MD5 checksums can be forged and are refused: give a sha256 or sha512 checksum');
   return ok({ algorithm: found, hex });
 }
 

@@ -271,7 +271,7 @@ function findRoom(gpt: Gpt, count: number, align: number, atEnd: boolean): numbe
 }
 
 /** Every sector of both copies and the protective MBR, the backup first: a cut leaves one whole table. */
-export function serializeGpt(gpt: Gpt): SectorWrite[] {
+function serializeGpt(gpt: Gpt): SectorWrite[] {
   const sector = gpt.sectorSizeBytes;
   const entries = Buffer.alloc(entrySectors(gpt) * sector);
   entries.set(gpt.entries);

@@ -2,13 +2,10 @@
 export type { FormatError, Result, SectorWrite } from './result.ts';
 export {
   type BlockMap,
-  blockMapDigest,
   EXTENT_ALIGN_BYTES,
   type Extent,
   MAX_BLOCK_MAP_JSON_BYTES,
   MAX_EXTENT_BYTES,
-  MAX_EXTENTS,
-  MAX_IMAGE_BYTES,
   makeBlockMap,
   paddedSizeBytes,
   parseBlockMap,
@@ -17,8 +14,6 @@ export {
 } from './block-map.ts';
 export {
   createDigest,
-  DIGEST_ALGORITHMS,
-  DIGEST_HEX_LENGTH,
   type Digest,
   type DigestAlgorithm,
   digestOf,
@@ -39,12 +34,12 @@ export {
   type NewPartition,
   parseGpt,
   relocateBackup,
-  serializeGpt,
 } from './gpt.ts';
 export {
   buildConfigDrive,
   CONFIG_DRIVE_LABEL,
   type ConfigDrive,
+  configDriveTextOf,
   isConfigDriveUrl,
   type JsonObject,
   type JsonValue,

@@ -28,7 +28,7 @@ export interface MachineSpec {
 }
 
 /** Package `ovmf`: the code is shared and read-only, the variables are copied once per server. */
-export const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
+const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
 export const OVMF_VARS = '/usr/share/OVMF/OVMF_VARS_4M.fd';
 
 /** QEMU reads `,` in an option's value as its end; doubling it is the escape. */

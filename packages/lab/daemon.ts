@@ -44,7 +44,7 @@ export type StartBmc = (options: {
 
 export const controlSocket = (stateDir: string): string => join(stateDir, 'control.sock');
 export const dialSocket = (stateDir: string): string => join(stateDir, 'dial.sock');
-export const nodeDir = (stateDir: string, name: string): string => join(stateDir, 'nodes', name);
+const nodeDir = (stateDir: string, name: string): string => join(stateDir, 'nodes', name);
 export const diskPath = (stateDir: string, name: string): string => join(nodeDir(stateDir, name), 'disk.raw');
 export const consoleLog = (stateDir: string, name: string): string => join(nodeDir(stateDir, name), 'console.log');
 

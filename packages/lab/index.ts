@@ -1,5 +1,5 @@
 /** Virtual servers with BMCs (QEMU) in a network namespace of their own. */
-export { createLab, labConfig, openLab } from './lab.ts';
+export { createLab, openLab } from './lab.ts';
 export type { Lab, LabNode, LabNodeOptions, LabOptions } from './lab.ts';
 export type { Firmware } from './command-line.ts';
 export type { Forwarder, ForwardTarget } from './forwarder.ts';

@@ -52,8 +52,6 @@ export interface LabOptions {
   readonly isDetached?: boolean;
   readonly bmcUser?: string;
   readonly bmcPassword?: string;
-  /** How to start `main.ts` of this package; a bundle names its own entry. */
-  readonly daemonCommand?: readonly string[];
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -154,7 +152,7 @@ function firstLineOf(child: ChildProcess, what: string, logPath: string): Promis
   });
 }
 
-type LabDeps = Pick<LabOptions, 'isDetached' | 'daemonCommand' | 'clock' | 'log'>;
+type LabDeps = Pick<LabOptions, 'isDetached' | 'clock' | 'log'>;
 
 /** A lab that is described and not yet started. `down` may be called at once, to clean up after an earlier run. */
 export function createLab(options: LabOptions): Lab {
@@ -164,7 +162,7 @@ export function createLab(options: LabOptions): Lab {
 function labOf(config: LabConfig, options: LabDeps): Lab {
   const { clock, log } = options;
   const { stateDir, namespace } = config;
-  const main = options.daemonCommand ?? [process.execPath, fileURLToPath(new URL('./main.ts', import.meta.url))];
+  const main = [process.execPath, fileURLToPath(new URL('./main.ts', import.meta.url))];
   const forwarders: Forwarder[] = [];
   let sshForwardPorts: readonly number[] = readState(stateDir)?.sshForwardPorts ?? [];
 

@@ -11,7 +11,7 @@ import { runCommand, tryCommand } from './process.ts';
 const SUBNET = '198.51.100';
 export const GATEWAY = `${SUBNET}.1`;
 export const CIDR = `${SUBNET}.0/24`;
-export const BRIDGE = 'br0';
+const BRIDGE = 'br0';
 /** BMC addresses are .201 to .250; the addresses below .200 are for DHCP. */
 export const MAX_NODES = 50;
 

@@ -14,7 +14,7 @@
 /** Names that the terms of a range may stand for together, and as many to take away, unless the caller says otherwise. */
 export const MAX_NAMES = 10_000;
 /** Characters that a range may have. */
-export const MAX_TEXT_LENGTH = 65_536;
+const MAX_TEXT_LENGTH = 65_536;
 
 export interface NodeRangeError {
   /** A sentence for the operator. */

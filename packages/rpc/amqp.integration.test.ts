@@ -41,10 +41,14 @@ describe('RabbitMQ', () => {
     await conductor.serve('one', testHandlers({ injectNmi: async () => null }));
     const client = await api.client();
     await client.call('one', 'injectNmi', { nodeUuid: NODE }, { requestId: 'warm-up' });
-    const begun = systemClock.monotonicMs();
-    for (let i = 0; i < 50; i++) await client.call('one', 'injectNmi', { nodeUuid: NODE }, { requestId: `r${i}` });
-    // With Nagle's algorithm it is 40 ms each.
-    expect((systemClock.monotonicMs() - begun) / 50).toBeLessThan(20);
+    const tookMs: number[] = [];
+    for (let i = 0; i < 50; i++) {
+      const begun = systemClock.monotonicMs();
+      await client.call('one', 'injectNmi', { nodeUuid: NODE }, { requestId: `r${i}` });
+      tookMs.push(systemClock.monotonicMs() - begun);
+    }
+    // With Nagle's algorithm each takes 40 ms or more, and no other work on the machine makes one quicker: so the quickest ones tell.
+    expect(tookMs.toSorted((a, b) => a - b)[10]).toBeLessThan(40);
     await client.close();
     await api.close();
     await conductor.close();

@@ -9,7 +9,7 @@ import type { RpcClient, RpcMethod } from './contract.ts';
 import { parseAnswer } from './messages.ts';
 import { checkArgs, checkResult } from './schemas.ts';
 
-export const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 30_000;
 /** How long to wait before trying a host again that nobody listened for; doubled each time. */
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 2_000;

@@ -79,11 +79,17 @@ export async function checkRecord(db: Db, events: readonly StoredEvent[]): Promi
     else if (run.finishedAt > run.deadline + GRACE_MS)
       found.push(`run ${runId} (${run.verb}) ended after its deadline`);
   }
-  for (const row of await db.read.nodes.listRows(['uuid', 'provision_state', 'reservation'], {}, { limit: 100_000 })) {
+  for (const row of await db.read.nodes.listRows(
+    ['uuid', 'provision_state', 'reservation', 'target_power_state'],
+    {},
+    { limit: 100_000 },
+  )) {
     const node = String(row['uuid']);
     const told = states.get(node) ?? 'enroll';
     if (told !== row['provision_state'])
       found.push(`node ${node} is in "${String(row['provision_state'])}", its events end in "${told}"`);
+    if (row['target_power_state'] !== null)
+      found.push(`node ${node} is on its way to "${String(row['target_power_state'])}" and nothing goes on`);
     if (row['reservation'] !== null)
       found.push(`node ${node} is reserved by ${String(row['reservation'])} and nothing goes on`);
   }

@@ -47,6 +47,9 @@ export function createDepot(images: readonly SimImage[], clock: Clock, chaos: Ch
           mapSha256: image.map.sha256,
         };
       },
+      async read() {
+        throw new Error('there is no such file');
+      },
       async openExit({ imageId, runId }) {
         const image = images.find((candidate) => candidate.map.sha256 === imageId);
         if (!image) throw new Error(`there is no image ${imageId}`);

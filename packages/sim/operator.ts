@@ -3,7 +3,7 @@
  * available, asks the conductor that is in charge of it, repeats what was not answered under the same request id, and mends what
  * failed.
  */
-import type { NodeId, ProvisionState } from '@bessemer/core';
+import type { NodeId, PowerTarget, ProvisionState } from '@bessemer/core';
 import { isServiceError } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
 import type { Clock, Random } from '@bessemer/ports';
@@ -75,6 +75,18 @@ export function createOperator(options: OperatorOptions): Operator {
     make: (handlers, requestId) => handlers.doNodeTearDown({ nodeUuid }, { requestId }),
   });
 
+  const abortPerhaps = (uuid: NodeId): Call | undefined =>
+    chaos.strikes('operator who aborts', 0.0005) ? action(uuid, 'abort') : undefined;
+  const power = (nodeUuid: string, target: PowerTarget): Call => ({
+    name: target,
+    make: (handlers, requestId) => handlers.changeNodePowerState({ nodeUuid, target, timeoutS: null }, { requestId }),
+  });
+  /** It waits to be switched on again. */
+  async function isSwitchedOff(uuid: NodeId): Promise<boolean> {
+    const waitingFor = (await db.read.runs.current(uuid))?.waitingFor;
+    return waitingFor?.what === 'power' && waitingFor.from === 'an operator';
+  }
+
   /** What to do about a node in this state; undefined: nothing now. */
   async function next(work: Work, state: ProvisionState): Promise<Call | undefined> {
     const { charge } = work;
@@ -103,9 +115,13 @@ export function createOperator(options: OperatorOptions): Operator {
         checkActive(charge);
         work.phase = 'toUndeploy';
         return tearDown(uuid);
-      case 'clean wait':
       case 'wait call-back':
-        return chaos.strikes('operator who aborts', 0.0005) ? action(uuid, 'abort') : undefined;
+        if (await isSwitchedOff(uuid)) return random.float() < 0.05 ? power(uuid, 'power on') : undefined;
+        if (chaos.strikes('operator at the power button', 0.002))
+          return power(uuid, chaos.pick(['rebooting', 'soft rebooting', 'power off', 'power on'] as const)!);
+        return abortPerhaps(uuid);
+      case 'clean wait':
+        return abortPerhaps(uuid);
       default:
         return undefined;
     }

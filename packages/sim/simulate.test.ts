@@ -18,6 +18,7 @@ describe('a simulated machine room', () => {
       'conductor killed at a write',
       'power cut in the middle of a write',
       'agent crashed',
+      'operator at the power button',
     ])
       expect(report.faults[fault], fault).toBeGreaterThan(0);
     expect(report.text).toContain('100 nodes, seed 7: well');

@@ -190,7 +190,6 @@ async function buildWorld(options: SimulateOptions, deps: Deps) {
     random: branch(),
     kernel: 'vmlinuz',
     initrd: 'initrd',
-    extraArgs: [],
   });
 
   function launch(host: string): void {

@@ -6,7 +6,7 @@ import { ImageSourceError, type DiskHandle, type StepContext, type WriteJournal 
 import { StepFailure } from '../step-failure.ts';
 import { heldBack } from './held-back.ts';
 
-export const IN_FLIGHT = 4;
+const IN_FLIGHT = 4;
 /** A request carries whole extents up to the size of a buffer. */
 const MAX_BATCH_EXTENTS = 512;
 const MAX_FETCHES_OF_BAD_DATA = 3;

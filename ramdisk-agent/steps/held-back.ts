@@ -1,6 +1,6 @@
 import { paddedSizeBytes, type BlockMap } from '@bessemer/image-format';
 
-export const HELD_BACK_BYTES = 1024 * 1024;
+const HELD_BACK_BYTES = 1024 * 1024;
 
 /** Byte ranges [0, headEnd) and [tailStart, end) of an image are written last: without them nothing boots or is found. */
 export function heldBack(map: BlockMap): { headEnd: number; tailStart: number; end: number } {

@@ -6,7 +6,7 @@ import { reasonOf, StepFailure } from '../step-failure.ts';
 import { writtenDisk } from './root-disk.ts';
 
 /** What our boot entries are called: entries of this name are ours to remove. */
-export const BOOT_ENTRY_LABEL = 'bessemer';
+const BOOT_ENTRY_LABEL = 'bessemer';
 /** EFI system partition (UEFI 2.10 section 5.3.3). */
 const ESP_GUID = 'c12a7328-f81f-11d2-ba4b-00a0c93ec93b';
 

@@ -150,7 +150,7 @@ async function guardWrites(disk: InventoryDisk, context: StepContext, work: () =
 }
 
 /** Ranges of the image between its extents, ascending. */
-export function holesOf(map: BlockMap): Array<{ offset: number; length: number }> {
+function holesOf(map: BlockMap): Array<{ offset: number; length: number }> {
   const holes: Array<{ offset: number; length: number }> = [];
   let at = 0;
   for (const extent of [...map.extents, { offset: paddedSizeBytes(map.sizeBytes), length: 0 }]) {

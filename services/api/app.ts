@@ -11,6 +11,7 @@ import { authorize, createViews } from './access/gate.ts';
 import { checkLocalCaller } from './access/local-caller.ts';
 import { HANDLERS, type OperationId } from './handlers/index.ts';
 import { createDocs } from './docs/index.ts';
+import { withQuery } from './http/arguments.ts';
 import { readJsonBody } from './http/body.ts';
 import { errorBody, errorReply } from './http/envelope.ts';
 import { checkNodeIdent, routeError, tooOld, wrongMethod } from './http/gates.ts';
@@ -223,7 +224,7 @@ export function createApi(given: ApiOptions): Api {
     if (operation.operationId === 'getMetrics')
       return { operation: 'getMetrics', reply: { status: 200, body: await metrics.metrics() } };
     checkQuery(operation, query, minor);
-    const sent = operation.bodySchema ? await readBody() : undefined;
+    const sent = operation.bodySchema ? withQuery(operation, query, await readBody()) : undefined;
     const body = sent === undefined && operation.bodyRequired ? {} : sent;
     checkBody(operation, body);
     if (body !== undefined) await authorize({ operation, params, query, body }, identity, db);

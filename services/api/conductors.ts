@@ -35,17 +35,22 @@ export function driversByName(conductors: Conductors): Map<string, { driver: Dri
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-export function noValidHost(driver: string, group: string): ServiceError {
+/** Nobody works on such nodes. It is the request's fault where the request names the hardware type or the group. */
+export function noValidHost(
+  driver: string,
+  group: string,
+  code: 'DRIVER_NOT_FOUND' | 'NO_VALID_HOST' = 'DRIVER_NOT_FOUND',
+): ServiceError {
   return new ServiceError(
-    'DRIVER_NOT_FOUND',
+    code,
     `No valid host was found. Reason: No conductor service registered which supports driver ${driver} for conductor group "${group}".`,
   );
 }
 
-/** Host of the conductor that works on the node. @throws ServiceError DRIVER_NOT_FOUND when none lives. */
+/** Host of the conductor that works on the node. @throws ServiceError NO_VALID_HOST when none lives. */
 export async function hostFor(node: Node, services: ApiServices): Promise<string> {
   const host = conductorFor(node, await readConductors(services));
-  if (host === undefined) throw noValidHost(node.driver, node.conductorGroup);
+  if (host === undefined) throw noValidHost(node.driver, node.conductorGroup, 'NO_VALID_HOST');
   return host;
 }
 

@@ -97,6 +97,18 @@ describe('the envelope', () => {
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'DELETE, GET, PATCH, POST']);
   });
 
+  it('allows no method of shards before there are any', async () => {
+    for (const [version, method, status] of [
+      [81, 'GET', 404],
+      [81, 'POST', 405],
+      [81, 'DELETE', 405],
+      [82, 'POST', 405],
+    ] as const)
+      expect((await api.request(method, '/v1/shards', { version })).status).toBe(status);
+    const { fault } = await api.request('POST', '/v1/shards', { version: 81 });
+    expect(fault).toMatch(/^The API version does not allow shards\. /);
+  });
+
   it('says which methods are possible below a node that has no traits yet', async () => {
     for (const path of ['/v1/nodes/n/traits', '/v1/nodes/n/traits/CUSTOM_A']) {
       const refused = await api.request('PUT', path, { version: 36, body: {} });

@@ -129,6 +129,12 @@ describe('history', () => {
       await tx.nodes.processEvent(NODE as never, 'fail', { error: 'no power' });
       await tx.nodes.processEvent(NODE as never, 'manage', {});
       await tx.nodes.processEvent(NODE as never, 'fail', { error: long });
+      const data = { from: 'power on', to: 'power on', cause: 'request', error: 'the BMC says no' };
+      for (const { error, ...rest } of [data, { ...data, error: undefined }])
+        await tx.events.append({
+          ...{ type: 'node.power_state', nodeUuid: NODE as never, runId: null },
+          data: error === undefined ? rest : { ...rest, error },
+        });
     });
     const list = async (query = '', version = 115) =>
       (await api.request('GET', `${AT}/history${query}`, { version })).json['history'] as JsonObject[];
@@ -137,6 +143,9 @@ describe('history', () => {
     expect(String(second!['event'])).toHaveLength(254);
     expect(Object.keys((await list('?detail=true', 112))[0]!)).not.toContain('project');
     expect((await list('?detail=true'))[1]).toMatchObject({ event: long, state: 'enroll', user: null });
+    expect((await list('?detail=true')).slice(2)).toMatchObject([
+      { event: 'the BMC says no', event_type: 'power', state: null },
+    ]);
     const page = await api.request('GET', `${AT}/history?limit=1`);
     expect(page.json['history']).toHaveLength(1);
     const next = new URL(String(page.json['next']));

@@ -113,6 +113,24 @@ describe('Prefer: wait', () => {
     expect([bells, clock.pendingTimers]).toEqual([0, 0]);
   });
 
+  it('answers when an order to the power has ended that met other work', async () => {
+    const { name, uuid } = await makeNode();
+    const end = await begin(uuid, 'manage');
+    const set = (targetPowerState: 'power off' | null) =>
+      api.db.write('test', async (tx) => {
+        await tx.nodes.update(uuid, { targetPowerState });
+        const data = { from: null, to: null, cause: 'request' };
+        await tx.events.append({ type: 'node.power_state', nodeUuid: uuid, runId: null, data });
+      });
+    api.answer('changeNodePowerState', () => set('power off'));
+    const reply = order(name, 'power off', 'wait=60', 'power');
+    await listening(1);
+    await set(null);
+    const { status, json } = await reply;
+    expect([status, json['provision_state'], json['target_power_state']]).toEqual([200, 'verifying', null]);
+    await end();
+  });
+
   it('answers with the states of a failure as well', async () => {
     const { name, uuid } = await makeNode();
     api.answer('doProvisioningAction', async () => void (await (await begin(uuid, 'manage'))('the BMC is silent')));

@@ -27,8 +27,11 @@ export function waitOf(request: ApiRequest): number | undefined {
 type State = { readonly stable: boolean; readonly resting?: boolean };
 
 /** Whether nothing is under way on the node any more: it rests in a state that only an order leaves. */
-async function hasEnded(node: Node, services: ApiServices): Promise<boolean> {
+async function hasEnded(node: Node, { operation }: ApiRequest, services: ApiServices): Promise<boolean> {
   const { stable, resting = false }: State = STATES[node.provisionState];
+  const isPower = operation.operationId === 'setPowerState';
+  // In the midst of other work an order to the power ends before that does.
+  if (isPower && (resting || !stable)) return node.targetPowerState === null;
   if (resting) return true;
   if (!stable || node.targetPowerState !== null) return false;
   return (await services.db.read.runs.current(node.uuid)) === undefined;
@@ -92,7 +95,7 @@ async function statesAtEnd(
         mustLook = false;
         const node = await services.db.read.nodes.get(uuid);
         if (!node) return undefined;
-        if (await hasEnded(node, services)) return await handlers.getNodeStates(request, services);
+        if (await hasEnded(node, request, services)) return await handlers.getNodeStates(request, services);
       }
       if (isLast) return undefined;
       if (mustLook || isOver) continue;

@@ -104,7 +104,7 @@ function knownFor(name: string, things: Things): readonly string[] {
 }
 
 /** Values that fit a schema, mostly: the few keywords that the specification uses. */
-export function fromSchema(given: JsonObject, things: Things, name = '', depth = 0): fc.Arbitrary<Json> {
+function fromSchema(given: JsonObject, things: Things, name = '', depth = 0): fc.Arbitrary<Json> {
   const schema = resolved(given);
   const inner = (at: Json | undefined, key: string) => fromSchema(isJsonObject(at) ? at : {}, things, key, depth + 1);
   if (Array.isArray(schema['enum'])) return fc.constantFrom(...schema['enum']);

@@ -26,7 +26,7 @@ export interface Identity {
 }
 
 /** SHA-256 of a certificate's public key (SPKI, DER), as RFC 7469 section 2.4 pins it, in lower-case hex. */
-export function pinOf(certificatePem: string): string {
+function pinOf(certificatePem: string): string {
   const spki = createPublicKey(certificatePem).export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest('hex');
 }

@@ -2,22 +2,29 @@
 import { readFileSync } from 'node:fs';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { type Config, ConfigError, configFromEnvironment, parseConfigFile, resolveConfig } from '@bessemer/core';
+import {
+  CONFIG_SCHEMA,
+  type Config,
+  ConfigError,
+  configFromEnvironment,
+  parseConfigFile,
+  resolveConfig,
+} from '@bessemer/core';
+import { VERSION } from '@bessemer/cli/version';
 import { systemClock, systemDatagrams, systemRandom } from '@bessemer/ports/node';
 import { Command, Option } from 'commander';
+import { cacheDirOf } from '../../images/cache-dir.ts';
 import { labDown, labStatus, labUp } from './commands/lab.ts';
 import { upInLab } from './commands/up-in-lab.ts';
 import { createLog } from './logging.ts';
 import { createService, type Role, type Service } from './service.ts';
 
-const VERSION = '0.1.0';
 const env = process.env;
 const home = env['HOME'] || homedir();
-const cacheDir = join(env['XDG_CACHE_HOME'] || join(home, '.cache'), 'bessemer');
+const cacheDir = cacheDirOf(env);
 const profilePath =
   env['BESSEMER_PROFILE'] || join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'bessemer', 'profile.json');
 const stateDir = join(env['XDG_STATE_HOME'] || join(home, '.local', 'state'), 'bessemer');
-const defaultDataDir = join(env['XDG_DATA_HOME'] || join(home, '.local', 'share'), 'bessemer');
 
 interface ServiceOptions {
   config?: string;
@@ -25,7 +32,7 @@ interface ServiceOptions {
   apiPort?: string;
   auth?: string;
   log?: string;
-  set: Record<string, string>;
+  set?: Record<string, string>;
   lab?: string | true;
 }
 
@@ -39,9 +46,7 @@ function readConfig(options: ServiceOptions): Config {
     ...(options.auth === undefined ? {} : { 'api.auth': options.auth }),
     ...options.set,
   };
-  const config = resolveConfig([file.values, configFromEnvironment(env), flags], file.problems);
-  const { service } = config;
-  return { ...config, service: { ...service, data_dir: service.data_dir || defaultDataDir } };
+  return resolveConfig([file.values, configFromEnvironment(env), flags], file.problems);
 }
 
 /** What went wrong, for people; a port that is taken with what to do about it. */
@@ -100,7 +105,7 @@ async function serve(roles: readonly Role[], options: ServiceOptions): Promise<v
   await untilSignal(service);
 }
 
-const collect = (pair: string, all: Record<string, string>): Record<string, string> => {
+const collect = (pair: string, all: Record<string, string> = {}): Record<string, string> => {
   const at = pair.indexOf('=');
   if (at < 1) throw new ConfigError([`--set ${pair}: expected group.key=value`]);
   return { ...all, [pair.slice(0, at)]: pair.slice(at + 1) };
@@ -111,22 +116,20 @@ const program = new Command('bessemer')
   .version(VERSION)
   .showHelpAfterError();
 
+const { service: serviceGroup, api: apiGroup } = CONFIG_SCHEMA;
+
 function serviceCommand(name: string, summary: string, roles: readonly Role[]): Command {
   return program
     .command(name)
     .description(summary)
     .option('--config <file>', 'configuration file; docs/bessemer.conf.sample has every option')
-    .option('--data-dir <dir>', `where database, keys, images and logs live (default: ${defaultDataDir})`)
-    .option('--api-port <port>', 'port of the API (default: 6385)')
+    .option('--data-dir <dir>', `where database, keys and images live (default: ${serviceGroup.data_dir.default})`)
+    .option('--api-port <port>', `port of the API (default: ${apiGroup.port.default})`)
     .addOption(
-      new Option('--auth <strategy>', 'who may ask (default: http_basic)').choices([
-        'http_basic',
-        'keystone',
-        'noauth',
-      ]),
+      new Option('--auth <strategy>', `who may ask (default: ${apiGroup.auth.default})`).choices(apiGroup.auth.choices),
     )
     .option('--log <file>', 'log to a file instead of standard error')
-    .option('--set <group.key=value>', 'any option of the configuration; may be repeated', collect, {})
+    .option('--set <group.key=value>', 'any option of the configuration; may be repeated', collect)
     .action((options: ServiceOptions) => serve(roles, options));
 }
 

@@ -140,7 +140,6 @@ export function createService(options: ServiceOptions): Service {
       random,
       kernel: artefacts.kernel,
       initrd: artefacts.initrd,
-      extraArgs: [],
     });
     const boot: Boot = createBoot({
       directory,

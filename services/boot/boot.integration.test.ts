@@ -47,7 +47,6 @@ beforeAll(async () => {
       runId: 'run-1',
       kernel: 'ramdisk/vmlinuz',
       initrd: 'ramdisk/initrd.zst',
-      extraArgs: ['quiet'],
     },
     '52:54:00:00:00:02': { kind: 'local', nodeUuid: 'node-2', reason: 'no run of this node waits for a boot' },
   });
@@ -139,7 +138,7 @@ describe('HTTP and TFTP', () => {
     expect(kernelLine).toMatch(
       new RegExp(
         '^kernel --name kernel http://198.51.100.1:8080/boot/files/ramdisk/vmlinuz\\?boot=[0-9a-f]{16} initrd=rd ' +
-          'console=ttyS0 quiet BOOTIF=01-52-54-00-00-00-01 bessemer.agent=wss://198.51.100.1:6386/agent ' +
+          'console=ttyS0 BOOTIF=01-52-54-00-00-00-01 bessemer.agent=wss://198.51.100.1:6386/agent ' +
           `bessemer.pin=sha256:${'ab'.repeat(32)} bessemer.token=token-1 bessemer.time=[0-9]{10} \\|\\| goto again$`,
       ),
     );

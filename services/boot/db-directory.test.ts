@@ -19,7 +19,7 @@ describe('the boot directory over the database', () => {
     clock = new ManualClock();
     const random = seededRandom(1);
     db = await memoryDb({ clock, random });
-    directory = createDbDirectory({ db, clock, random, kernel: 'vmlinuz', initrd: 'initrd', extraArgs: [] });
+    directory = createDbDirectory({ db, clock, random, kernel: 'vmlinuz', initrd: 'initrd' });
     await db.write('test', async (tx) => {
       await tx.nodes.create({ uuid: NODE, driver: 'fake-hardware' });
       const port = { uuid: asPortId('10000000-0000-4000-8000-000000000001'), nodeUuid: NODE, address: MAC };

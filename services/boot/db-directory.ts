@@ -36,7 +36,6 @@ export interface DbDirectoryOptions {
   /** Paths below the artefact folder. */
   readonly kernel: string;
   readonly initrd: string;
-  readonly extraArgs: readonly string[];
 }
 
 /** @returns a BootDirectory whose answers change as soon as a run begins or ends to wait for a boot. */
@@ -101,7 +100,6 @@ export function createDbDirectory(options: DbDirectoryOptions): BootDirectory {
         runId: run.id,
         kernel: options.kernel,
         initrd: options.initrd,
-        extraArgs: options.extraArgs,
       };
     },
 

@@ -21,8 +21,6 @@ export type BootAnswer =
       readonly runId: string;
       readonly kernel: string;
       readonly initrd: string;
-      /** More kernel arguments, one per entry, as an operator wrote them: they are checked before they are used. */
-      readonly extraArgs?: readonly string[];
     };
 
 export interface UnknownSighting {

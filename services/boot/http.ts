@@ -115,7 +115,7 @@ export async function createBootHttp(deps: BootHttpDeps): Promise<BootHttp> {
       agentPin: deps.agentPin,
       token,
       nowMs: deps.clock.nowMs(),
-      extraArgs: [...deps.kernelArgs, ...(answer.extraArgs ?? [])],
+      kernelArgs: deps.kernelArgs,
     });
     const chainUrl = `${baseUrl}/boot/boot.ipxe`;
     const said = { mac, arch: machine.arch ?? null, platform: machine.platform ?? null };

@@ -20,8 +20,8 @@ export interface PlanInput {
   readonly token: string;
   /** For a ramdisk whose clock says 1970. */
   readonly nowMs: number;
-  /** The service's own, such as `console=ttyS0`, then the node's: they come first, so that ours win. */
-  readonly extraArgs: readonly string[];
+  /** As an operator wrote them, such as `console=ttyS0`: they come first, so that ours win. */
+  readonly kernelArgs: readonly string[];
 }
 
 export type PlanResult = { ok: true; plan: BootPlan } | { ok: false; problems: string[] };
@@ -34,7 +34,7 @@ const MAX_COMMAND_LINE_BYTES = 2047;
 /** The plan, or all that is wrong with what was asked: arguments an operator wrote are refused, never repaired. */
 export function bootPlan(input: PlanInput): PlanResult {
   const problems: string[] = [];
-  for (const extra of input.extraArgs) {
+  for (const extra of input.kernelArgs) {
     if (!ARGUMENT.test(extra))
       problems.push(`kernel argument ${JSON.stringify(extra)} has a character that is not allowed`);
     else if (/^(bessemer\.|BOOTIF(=|$))/.test(extra)) problems.push(`kernel argument ${extra} is the service's own`);
@@ -49,11 +49,11 @@ export function bootPlan(input: PlanInput): PlanResult {
   // The token's value is a secret: only its name goes into a message.
   for (const arg of own)
     if (!ARGUMENT.test(arg)) problems.push(`${arg.slice(0, arg.indexOf('='))} has a value that is not allowed`);
-  const args = [...input.extraArgs, ...own];
+  const args = [...input.kernelArgs, ...own];
   const length = args.join(' ').length;
   if (length > MAX_COMMAND_LINE_BYTES)
     problems.push(
-      `the kernel command line has ${length} bytes, ${MAX_COMMAND_LINE_BYTES} are possible: shorten the node's arguments`,
+      `the kernel command line has ${length} bytes, ${MAX_COMMAND_LINE_BYTES} are possible: shorten boot.kernel_args`,
     );
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, plan: { kernel: input.kernelUrl, initrd: input.initrdUrl, args } };

@@ -16,7 +16,7 @@ const input: PlanInput = {
   agentPin: `sha256:${'ab'.repeat(32)}`,
   token: 'secret-token_1',
   nowMs: 1_767_225_600_999,
-  extraArgs: ['console=ttyS0'],
+  kernelArgs: ['console=ttyS0'],
 };
 const rendered = (change: Partial<PlanInput> = {}) => {
   const result = bootPlan({ ...input, ...change });
@@ -79,15 +79,15 @@ describe('a boot plan', () => {
     '-x',
     'x=$y',
   ])('refuses the kernel argument %j', (argument) => {
-    const result = bootPlan({ ...input, extraArgs: [argument] });
+    const result = bootPlan({ ...input, kernelArgs: [argument] });
     expect(result).toMatchObject({ ok: false, problems: [expect.stringContaining(JSON.stringify(argument))] });
   });
 
   it('refuses arguments that are its own, and a line the kernel would cut', () => {
     for (const argument of ['bessemer.token=x', 'bessemer.agent', 'BOOTIF=01-x'])
-      expect(bootPlan({ ...input, extraArgs: [argument] })).toMatchObject({ ok: false });
+      expect(bootPlan({ ...input, kernelArgs: [argument] })).toMatchObject({ ok: false });
     const long = Array.from({ length: 200 }, (_x, i) => `argument${i}=value`);
-    expect(bootPlan({ ...input, extraArgs: long })).toMatchObject({
+    expect(bootPlan({ ...input, kernelArgs: long })).toMatchObject({
       ok: false,
       problems: [expect.stringContaining('2047 are possible')],
     });
@@ -103,7 +103,7 @@ describe('a boot plan', () => {
     const words = plain[1]!.split(' ').length;
     fc.assert(
       fc.property(fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: 'binary', maxLength: 20 })), (argument) => {
-        const result = bootPlan({ ...input, extraArgs: ['console=ttyS0', argument] });
+        const result = bootPlan({ ...input, kernelArgs: ['console=ttyS0', argument] });
         if (!result.ok) return;
         const lines = renderIpxe(result.plan, CHAIN).split('\n');
         expect(lines).toHaveLength(plain.length);

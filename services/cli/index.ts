@@ -1,6 +1,2 @@
-/** The door of the command line: the program, for those who start it with their own input and output. */
-export { runProgram, type ProgramDeps } from './program.ts';
-export type { Io } from './command.ts';
-export type { Clock } from './clock.ts';
+/** The door of the command line. The program itself is started as a process, by `main.ts`. */
 export { manualPage } from './manual.ts';
-export { VERSION } from './version.ts';

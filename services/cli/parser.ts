@@ -24,8 +24,17 @@ function integer(text: string): number {
   return Number(text);
 }
 
+/** More choices than these are left to the manual page. */
+const MOST_CHOICES = 10;
+const helpOf = ({ help, choices, isRequired }: Pick<OptionSpec, 'help' | 'choices' | 'isRequired'>): string =>
+  [
+    help,
+    ...(isRequired ? ['needed'] : []),
+    ...(choices && choices.length <= MOST_CHOICES ? [`one of ${choices.join(', ')}`] : []),
+  ].join('; ');
+
 function makeOption(spec: OptionSpec): Option {
-  const made = new Option(spec.flags, spec.help);
+  const made = new Option(spec.flags, helpOf(spec));
   const check = (value: string): unknown => {
     if (spec.choices && !spec.choices.includes(value))
       throw new InvalidArgumentError(`It is one of: ${spec.choices.join(', ')}.`);
@@ -82,7 +91,9 @@ function makeCommand(spec: CommandSpec, io: Pick<Io, 'out' | 'terminalWidth'>): 
     .usage(`[options]${usage === '' ? '' : ` ${usage}`}`);
   // Commander lets only the last argument take several words, so it gathers all of them and `assignWords` deals them out.
   command.argument('[words...]');
-  command.configureHelp({ visibleArguments: () => specs.map((a) => new Argument(a.name.replace('...', ''), a.help)) });
+  command.configureHelp({
+    visibleArguments: () => specs.map((a) => new Argument(a.name.replace('...', ''), helpOf(a))),
+  });
   command.configureOutput({
     writeOut: (text) => io.out(text),
     writeErr: () => {},

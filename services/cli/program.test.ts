@@ -124,6 +124,10 @@ describe('the program', () => {
     }
     expect((await run('help', 'node', 'deploy')).out).toContain('Examples:\n  baremetal node deploy n1 --wait');
     expect((await run('--help')).out).toContain('node timeline');
+    expect((await run('token', 'create', '--help')).out).toMatch(
+      /--role <role> .*; needed; one of reader, member, admin\n/,
+    );
+    expect((await run('node', 'boot', 'mode', 'set', '--help')).out).toMatch(/boot_mode .*; one of uefi, bios\n/);
     expect((await run('node', '--help')).out).toContain('node list');
     expect(await run('--version')).toMatchObject({ code: 0, out: 'baremetal 9\n' });
   });
@@ -159,6 +163,9 @@ describe('--config-drive', () => {
   it('takes a file in base64 as it is, and packs any other folder', () => {
     expect(read('drive.b64')).toBe('H4sIAAAAAAAAA8tIBQAAAP//');
     expect(Buffer.from(read('other') as string, 'base64').subarray(0, 2)).toEqual(Buffer.from([0x1f, 0x8b]));
+  });
+  it('leaves a URL to the service', () => {
+    expect(read('https://drives.test/n1?token=x')).toBe('https://drives.test/n1?token=x');
   });
   it.each(['nope', 'bad.json', 'bad.bin', '{'])('says what is wrong with %s', (given) => {
     expect(() => read(given)).toThrow(given === '{' ? /not JSON/ : given);

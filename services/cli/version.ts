@@ -1,2 +1,2 @@
-/** The version of the program. */
+/** The version of both programs. */
 export const VERSION = '0.1.0';

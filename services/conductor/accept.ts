@@ -74,6 +74,10 @@ export async function mustGetNode(repositories: Pick<Repositories, 'nodes'>, uui
   return node;
 }
 
+/** A run of the node goes on, and the request cannot meet it. */
+export const underWay = (node: Node): ServiceError =>
+  new ServiceError('INVALID_STATE', `Node ${node.uuid} has work under way: wait until it ends, or abort it.`);
+
 const UNFIT: readonly ErrorCode[] = ['INVALID_PARAMETER', 'MISSING_PARAMETER', 'UNSUPPORTED_DRIVER_EXTENSION'];
 
 /** Runs checks; what they find unfit is told in the words of the verb. */
@@ -93,6 +97,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   async function endCurrent(tx: Repositories, node: Node, reason: string): Promise<Run | undefined> {
     const run = await tx.runs.current(node.uuid);
     if (!run) return undefined;
+    if (node.targetPowerState !== null) await tx.nodes.update(node.uuid, { targetPowerState: null });
     await tx.runs.update(run.id, run.fence, {
       state: 'aborted',
       error: reason,
@@ -143,11 +148,7 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
         });
         const input = stepArguments ? { ...asked, stepArguments } : asked;
         if (request.endsCurrent !== undefined) endedRun = await endCurrent(tx, node, request.endsCurrent);
-        else if (await tx.runs.current(node.uuid))
-          throw new ServiceError(
-            'INVALID_STATE',
-            `Node ${node.uuid} has work under way: wait until it ends, or abort it.`,
-          );
+        else if (await tx.runs.current(node.uuid)) throw underWay(node);
         const fence = await reserveNode(tx, node, session, request.verb);
         if (request.event) await tx.nodes.processEvent(node.uuid, request.event, { fence, runId, error: null });
         if (request.nodePatch) await tx.nodes.update(node.uuid, request.nodePatch, fence);

@@ -42,7 +42,7 @@ const refusal = (reason: string, retry = false): { ok: false; reason: string; re
 const macsOf = (hello: HelloMessage): string[] => hello.inventory.interfaces.map((i) => i.mac_address.toLowerCase());
 
 /** What contradicts the machine that we know, or null. Empty serials and UUIDs are no knowledge. */
-export function contradiction(hello: HelloMessage, mac: string | null, known: JsonObject | undefined): string | null {
+function contradiction(hello: HelloMessage, mac: string | null, known: JsonObject | undefined): string | null {
   if (mac !== null && !macsOf(hello).includes(mac))
     return `its network cards (${macsOf(hello).join(', ')}) do not have the MAC address ${mac} that fetched the boot script`;
   const vendor = known && isJsonObject(known['system_vendor']) ? known['system_vendor'] : {};

@@ -10,6 +10,7 @@ import { createAllocator } from './allocations.ts';
 import { createAgentArguments, exitIdOf } from './agent-arguments.ts';
 import { createAgentGateway, type AgentGateway } from './agent-gateway.ts';
 import { agentSegmentOf, createAgentPhase } from './agent-phase.ts';
+import { createDriverTasks } from './driver-task.ts';
 import { createDefaultRegistry } from './drivers/index.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createEngine, type Engine } from './engine.ts';
@@ -18,6 +19,7 @@ import { createImageOrders } from './image-orders.ts';
 import { createLeaseReturns } from './lease.ts';
 import { startPeriodics } from './periodics.ts';
 import type { Configurer, ImageDepot, SshProbe } from './ports.ts';
+import { createPowerOrders, type PowerOrders } from './power-orders.ts';
 import { createPowerSync } from './power-sync.ts';
 import { createQueue, type Queue } from './queue.ts';
 import { createRunRetry, type RunRetry } from './retry.ts';
@@ -72,6 +74,7 @@ interface Life {
   readonly session: Session;
   readonly engine: Engine;
   readonly acceptor: Acceptor;
+  readonly powerOrders: PowerOrders;
   readonly retry: RunRetry;
   readonly queue: Queue;
   stop(): Promise<void>;
@@ -214,6 +217,17 @@ export function createConductor(deps: ConductorDeps): Conductor {
       onAccepted: (run) => begin(run.id),
       onEnded: onEndedFromOutside,
     });
+    const powerOrders = createPowerOrders({
+      db,
+      clock,
+      config: config.conductor,
+      session,
+      writer,
+      tasks: createDriverTasks({ db, log, session: () => session, leases }),
+      drivers: registry,
+      agents,
+      onRestarted: begin,
+    });
     const retry = createRunRetry({ db, clock, random, config, session, writer, links: agents, onRetried: begin });
     const takeOver = createTakeOver({
       db,
@@ -261,6 +275,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       session,
       engine,
       acceptor,
+      powerOrders,
       retry,
       queue,
       async stop() {
@@ -277,6 +292,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
       await tx.runs.purge(clock.nowMs() - REQUESTS_KEPT_MS);
       await tx.idempotency.purge(REQUESTS_KEPT_MS);
       await tx.boots.purgeTokens(clock.nowMs());
+      await tx.boots.purgeAddresses();
       await tx.conductors.purge(clock.nowMs() - SESSIONS_KEPT_MS);
     });
   }
@@ -304,6 +320,7 @@ export function createConductor(deps: ConductorDeps): Conductor {
     log,
     session: () => alive().session,
     acceptor: () => alive().acceptor,
+    powerOrders: () => alive().powerOrders,
     retry: () => alive().retry,
     allocator,
     leases,

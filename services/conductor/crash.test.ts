@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject, Node } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
+import { buildConfigDrive } from '@bessemer/image-format';
 import type { Conductor } from './conductor.ts';
 import type { PowerInterface } from './drivers/interfaces.ts';
 import { createWorld, quiet, request, type World } from './testing.ts';
@@ -49,6 +50,8 @@ interface Scenario {
   readonly node: Partial<Node>;
   /** Where the node is when it begins: `available` unless told. */
   readonly from?: 'manageable' | 'available' | 'active' | 'rescue';
+  /** The step in which the first agent that works hangs. */
+  readonly hangsIn?: string;
   /** What an operator does meanwhile. */
   meanwhile?(conductor: Conductor, node: Node): Promise<unknown>;
   begin(conductor: Conductor, node: Node): Promise<unknown>;
@@ -56,6 +59,8 @@ interface Scenario {
   check(world: World, node: Node, agents: readonly ScriptedAgent[]): Promise<void>;
 }
 
+const drive = buildConfigDrive({ metaData: {} }, { timeMs: 0 });
+const DRIVE = drive.ok ? drive.value : expect.fail();
 const deployed = { instanceInfo: { image_source: 'http://images.test/x', image_checksum: 'a'.repeat(64) } };
 const finished = async (world: World, node: Node): Promise<boolean> =>
   (await world.db.read.runs.latest(node.uuid))?.finishedAt != null;
@@ -67,6 +72,15 @@ const step = (id: string, priority = 0): JsonObject => {
 const unhold = async (conductor: Conductor, node: Node): Promise<unknown> =>
   node.provisionState.endsWith(' hold')
     ? conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'unhold' }, request('u'))
+    : undefined;
+
+/** One order under one request id, whatever its conductor answered. */
+const reboot = async (conductor: Conductor, node: Node): Promise<unknown> =>
+  node.reservation === null && /wait|hold/.test(node.provisionState)
+    ? conductor.handlers.changeNodePowerState(
+        { nodeUuid: node.uuid, target: 'soft rebooting', timeoutS: 5 },
+        request('reboot'),
+      )
     : undefined;
 
 const SCENARIOS: readonly Scenario[] = [
@@ -96,6 +110,56 @@ const SCENARIOS: readonly Scenario[] = [
       const written = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['image.written'] }, 10);
       expect(written).toHaveLength(1);
     },
+  },
+  {
+    name: 'a deployment whose config drive is fetched',
+    node: {},
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: 'http://drives.test/d', deploySteps: null },
+        request('once'),
+      ),
+    isOver: finished,
+    async check(world, node) {
+      expect((await world.get(node.uuid)).provisionState).toBe('active');
+      expect(await world.db.read.nodes.getConfigDrive(node.uuid)).toMatchObject({ url: 'http://drives.test/d' });
+    },
+  },
+  {
+    name: 'a deployment through the agent whose machine is rebooted meanwhile',
+    node: { ...deployed, interfaces: { deploy: 'direct' } },
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+        request('once'),
+      ),
+    hangsIn: 'write_image',
+    meanwhile: async (conductor, node) =>
+      node.deployStep['step'] === 'write_image' ? reboot(conductor, node) : undefined,
+    isOver: finished,
+    async check(world, node, agents) {
+      expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'active', targetPowerState: null });
+      for (const agent of agents) for (const count of agent.done.values()) expect(count).toBe(1);
+      expect(agents.filter((agent) => agent.done.size > 0)).toHaveLength(2);
+      const kicks = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['step.failed'] }, 10);
+      expect(kicks).toHaveLength(1);
+    },
+  },
+  {
+    name: 'a deployment that holds while its machine is rebooted',
+    node: { driverInfo: { fake_power_delay_ms: 500 } },
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: [step('deploy.hold', 50)] },
+        request('once'),
+      ),
+    meanwhile: async (conductor, node) => {
+      await reboot(conductor, node);
+      await unhold(conductor, node);
+    },
+    isOver: finished,
+    check: async (world, node) =>
+      expect(await world.get(node.uuid)).toMatchObject({ provisionState: 'active', targetPowerState: null }),
   },
   {
     name: 'undeploying with cleaning by the agent',
@@ -203,7 +267,7 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 /** Brings a machine that waits for a boot to life, and its agent back to whoever conducts. */
-function machineOf(world: World, node: Node) {
+function machineOf(world: World, node: Node, hangsIn?: string) {
   const agents: ScriptedAgent[] = [];
   let conductor: Conductor | undefined;
   return {
@@ -226,8 +290,12 @@ function machineOf(world: World, node: Node) {
       if (run.waitingFor?.what !== 'boot' || power !== 'power on' || run.notes['agent']) return;
       const bootId = `boot-${agents.length}`;
       const next = createScriptedAgent({ token: await mintToken(world, node, MAC), mac: MAC, bootId });
+      const { script } = next;
+      const isFirst = (): boolean => agents.every((other) => other === next || other.done.size === 0);
+      next.script = (name) => (name === hangsIn && isFirst() ? 'hang' : script(name));
       agents.push(next);
-      next.connect(conductor.agents);
+      // It may have died while the machine booted.
+      if (conductor) next.connect(conductor.agents);
     },
   };
 }
@@ -251,10 +319,11 @@ async function bring(world: World, node: Node, state: NonNullable<Scenario['from
 async function liveThrough(scenario: Scenario, deathAt: number, when: 'before' | 'after'): Promise<boolean> {
   const world = await createWorld();
   try {
+    world.depot.file = async () => DRIVE;
     const node = await world.node(scenario.node);
     await bring(world, node, scenario.from ?? 'available');
     await world.db.write('test', (tx) => tx.boots.setAddress(MAC, '192.0.2.77'));
-    const machine = machineOf(world, node);
+    const machine = machineOf(world, node, scenario.hangsIn);
     let first: Conductor | undefined;
     const { mortal, wasReached } = mortalDb(world.db, deathAt, when, () => {
       first?.abandon();

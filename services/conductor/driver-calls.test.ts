@@ -34,15 +34,32 @@ describe('words with the hardware of a node', () => {
     });
   });
 
-  it('set boot mode and secure boot, and leave both alone where the firmware cannot', async () => {
-    const { uuid: nodeUuid } = await world.node();
+  it('set boot mode and secure boot behind the answer, and tell the node when the firmware cannot', async () => {
+    const { uuid: nodeUuid } = await world.node({ lastError: 'an old one' });
     await conductor.handlers.changeBootMode({ nodeUuid, mode: 'uefi' }, call);
+    await expect(conductor.handlers.changeSecureBoot({ nodeUuid, isOn: true }, call)).rejects.toMatchObject({
+      code: 'NODE_LOCKED',
+    });
+    await quiet();
     await conductor.handlers.changeSecureBoot({ nodeUuid, isOn: true }, call);
-    expect(await world.get(nodeUuid)).toMatchObject({ bootMode: 'uefi', secureBoot: true, reservation: null });
-    const bare = await world.node({ ...NONE, interfaces: { management: 'noop' } });
-    const refused = conductor.handlers.changeBootMode({ nodeUuid: bare.uuid, mode: 'bios' }, call);
-    await expect(refused).rejects.toMatchObject({ code: 'UNSUPPORTED_DRIVER_EXTENSION' });
-    expect(await world.get(bare.uuid)).toMatchObject({ bootMode: null, reservation: null });
+    await quiet();
+    const done = { bootMode: 'uefi', secureBoot: true, lastError: null, reservation: null };
+    expect(await world.get(nodeUuid)).toMatchObject(done);
+
+    const { uuid: bare } = await world.node({ ...NONE, interfaces: { management: 'noop' } });
+    await conductor.handlers.changeBootMode({ nodeUuid: bare, mode: 'bios' }, call);
+    await quiet();
+    expect(await world.get(bare)).toMatchObject({
+      bootMode: null,
+      reservation: null,
+      lastError:
+        "Failed to change boot mode to 'bios: Driver manual-management does not support set_boot_mode (disabled or not implemented).",
+    });
+    await conductor.handlers.changeSecureBoot({ nodeUuid: bare, isOn: false }, call);
+    await quiet();
+    expect((await world.get(bare)).lastError).toBe(
+      "Failed to change secure_boot state to 'False': Driver manual-management does not support set_secure_boot_state (disabled or not implemented).",
+    );
   });
 
   it('lock no node for ever when the database does not take the lease back at once', async () => {

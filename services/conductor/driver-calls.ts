@@ -1,6 +1,6 @@
 /** The synchronous words of the API with a node's hardware: boot device, console, lamps, virtual media, vendor methods. */
-import { coerceError, type Json, ServiceError } from '@bessemer/core';
-import type { Db } from '@bessemer/db';
+import { coerceError, isServiceError, type Json, ServiceError } from '@bessemer/core';
+import type { Db, NodePatch } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import type { RpcHandlers } from '@bessemer/rpc';
 import type { DriverTasks } from './driver-task.ts';
@@ -35,7 +35,7 @@ export function createDriverCalls(deps: {
   readonly drivers: DriverRegistry;
 }): DriverCalls {
   const { db, log, drivers } = deps;
-  const { taskFor, withLease } = deps.tasks;
+  const { taskFor, withLease, startWithLease } = deps.tasks;
   const management = (task: DriverTask): ManagementInterface => drivers.get(task.node, 'management');
   /** A control that not every BMC has. @throws UNSUPPORTED_DRIVER_EXTENSION. */
   function control<K extends 'firmwareBoot' | 'indicators' | 'virtualMedia'>(
@@ -46,6 +46,31 @@ export function createDriverCalls(deps: {
     const found = management(task)[name];
     if (!found) throw unsupported(task.node.driver, what);
     return found;
+  }
+  /** Is accepted, and done behind the answer: what went wrong is the node's last error, in Ironic's words. */
+  async function changeFirmware(
+    nodeUuid: string,
+    what: string,
+    words: string,
+    change: (task: DriverTask) => Promise<NodePatch>,
+  ): Promise<void> {
+    const before = await taskFor(nodeUuid);
+    management(before).validate(before);
+    await startWithLease(
+      nodeUuid,
+      `changing node ${what}`,
+      (tx, node, fence) => tx.nodes.update(node.uuid, { lastError: null }, fence),
+      async (task, fence) => {
+        let patch: NodePatch;
+        try {
+          patch = await change(task);
+        } catch (error) {
+          const reason = isServiceError(error) ? error.publicMessage : coerceError(error).message;
+          patch = { lastError: `Failed to change ${words}: ${reason}` };
+        }
+        await db.write(what, (tx) => tx.nodes.update(task.node.uuid, patch, fence));
+      },
+    );
   }
   function vendorMethod(task: DriverTask, name: string): VendorMethod {
     const { methods } = drivers.get(task.node, 'vendor');
@@ -94,16 +119,17 @@ export function createDriverCalls(deps: {
     },
 
     async changeBootMode({ nodeUuid, mode }) {
-      await withLease(nodeUuid, 'changing node boot mode', async (task, fence) => {
+      await changeFirmware(nodeUuid, 'boot mode', `boot mode to '${mode}`, async (task) => {
         await control(task, 'firmwareBoot', 'set_boot_mode').setBootMode(task, mode);
-        await db.write('boot mode', (tx) => tx.nodes.update(task.node.uuid, { bootMode: mode }, fence));
+        return { bootMode: mode };
       });
       return null;
     },
     async changeSecureBoot({ nodeUuid, isOn }) {
-      await withLease(nodeUuid, 'changing node secure boot', async (task, fence) => {
+      const words = `secure_boot state to '${isOn ? 'True' : 'False'}'`;
+      await changeFirmware(nodeUuid, 'secure boot', words, async (task) => {
         await control(task, 'firmwareBoot', 'set_secure_boot_state').setSecureBoot(task, isOn);
-        await db.write('secure boot', (tx) => tx.nodes.update(task.node.uuid, { secureBoot: isOn }, fence));
+        return { secureBoot: isOn };
       });
       return null;
     },

@@ -1,5 +1,6 @@
 /** One word with a node's hardware: what a driver's method is given, and the lease where it changes something. */
-import type { Db } from '@bessemer/db';
+import { coerceError, type Node } from '@bessemer/core';
+import type { Db, Repositories } from '@bessemer/db';
 import type { Log } from '@bessemer/ports';
 import { mustGetNode } from './accept.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
@@ -11,6 +12,16 @@ export interface DriverTasks {
   taskFor(nodeUuid: string): Promise<DriverTask>;
   /** Under the lease of the node. @throws NODE_LOCKED. */
   withLease<T>(nodeUuid: string, purpose: string, fn: (task: DriverTask, fence: number) => Promise<T>): Promise<T>;
+  /**
+   * Likewise, and resolves as soon as the lease is there: the rest goes on behind it, and `work` tells the node what came of it.
+   * @throws NODE_NOT_FOUND, NODE_LOCKED and what `begin` throws, which runs in the transaction that takes the lease.
+   */
+  startWithLease(
+    nodeUuid: string,
+    purpose: string,
+    begin: (tx: Repositories, node: Node, fence: number) => Promise<unknown>,
+    work: (task: DriverTask, fence: number) => Promise<void>,
+  ): Promise<void>;
 }
 
 export function createDriverTasks(deps: {
@@ -20,24 +31,42 @@ export function createDriverTasks(deps: {
   readonly leases: LeaseReturns;
 }): DriverTasks {
   const { db, log, leases } = deps;
-  async function taskFor(nodeUuid: string): Promise<DriverTask> {
-    const node = await mustGetNode(db.read, nodeUuid);
-    const ports = await db.read.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
+  type Lease = { readonly task: DriverTask; readonly fence: number };
+  async function read(repositories: Pick<Repositories, 'nodes' | 'ports'>, nodeUuid: string): Promise<DriverTask> {
+    const node = await mustGetNode(repositories, nodeUuid);
+    const ports = await repositories.ports.list({ nodeUuid: node.uuid }, { limit: 1000 });
     return { node, ports, log, checkMayOrder: async () => deps.session().checkMayOrder() };
   }
+  type Begin = Parameters<DriverTasks['startWithLease']>[2];
+  function take(nodeUuid: string, purpose: string, begin?: Begin): Promise<Lease> {
+    const session = deps.session();
+    return db.write(`reserve.${purpose}`, async (tx) => {
+      const node = await mustGetNode(tx, nodeUuid);
+      const fence = await reserveNode(tx, node, session, purpose);
+      await begin?.(tx, node, fence);
+      // Read here: work that has been begun must not end because the database cannot be read a moment later.
+      return { task: await read(tx, nodeUuid), fence };
+    });
+  }
+  async function under<T>({ task, fence }: Lease, fn: (task: DriverTask, fence: number) => Promise<T>): Promise<T> {
+    try {
+      return await fn(task, fence);
+    } finally {
+      await leases.release(task.node.uuid, fence);
+    }
+  }
   return {
-    taskFor,
-    async withLease(nodeUuid, purpose, fn) {
-      const session = deps.session();
-      const { uuid, fence } = await db.write(`reserve.${purpose}`, async (tx) => {
-        const node = await mustGetNode(tx, nodeUuid);
-        return { uuid: node.uuid, fence: await reserveNode(tx, node, session, purpose) };
-      });
-      try {
-        return await fn(await taskFor(nodeUuid), fence);
-      } finally {
-        await leases.release(uuid, fence);
-      }
+    taskFor: (nodeUuid) => read(db.read, nodeUuid),
+    withLease: async (nodeUuid, purpose, fn) => under(await take(nodeUuid, purpose), fn),
+    async startWithLease(nodeUuid, purpose, begin, work) {
+      const lease = await take(nodeUuid, purpose, begin);
+      under(lease, work).catch((error: unknown) =>
+        log.warn('work on a node broke off', {
+          node: lease.task.node.uuid,
+          purpose,
+          error: coerceError(error).message,
+        }),
+      );
     },
   };
 }

@@ -296,6 +296,7 @@ const isSameWait = (row: WaitingFor | null, now: Pick<WaitingFor, 'what' | 'from
 
 const isEmpty = (effects: Effects): boolean =>
   !effects.inventory &&
+  effects.configDrive === undefined &&
   (effects.documents ?? []).length === 0 &&
   effects.events.length === 0 &&
   Object.keys(effects.notes).length === 0 &&

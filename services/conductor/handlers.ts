@@ -1,5 +1,5 @@
 /** What the API may ask of this conductor, as `packages/rpc` has it. Work is accepted here and done by the engine. */
-import type { InterfaceKind, JsonObject, Node, PowerTarget, Run } from '@bessemer/core';
+import type { InterfaceKind, JsonObject, Node, Run } from '@bessemer/core';
 import {
   actionImpossible,
   asRunId,
@@ -12,22 +12,23 @@ import {
   ServiceError,
 } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
-import { parseConfigDriveInput } from '@bessemer/image-format';
 import type { Log } from '@bessemer/ports';
 import type { Accepted, RpcHandlers, ValidationResult } from '@bessemer/rpc';
 import type { Allocator } from './allocations.ts';
 import { mustGetNode, type Acceptor } from './accept.ts';
-import { checkConfigDriveSize } from './agent-arguments.ts';
+import { checkConfigDrive, configDriveUrlOf, notedDrive } from './config-drive.ts';
 import { createDriverCalls } from './driver-calls.ts';
 import { createDriverTasks } from './driver-task.ts';
 import type { DriverTask } from './drivers/interfaces.ts';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { createLifeHandlers } from './handlers-life.ts';
-import { noteImageType } from './instance.ts';
+import { noteImageType, withoutNotedDrive } from './instance.ts';
 import { type LeaseReturns, reserveNode } from './lease.ts';
 import type { Configurer } from './ports.ts';
+import { checkPowerOrder, type PowerOrders } from './power-orders.ts';
 import type { RunRetry } from './retry.ts';
 import type { Session } from './session.ts';
+import { finalState } from './steps/power.ts';
 import { playOf } from './steps/way-in.ts';
 import { instanceTraits, templatesFor } from './templates.ts';
 
@@ -36,6 +37,7 @@ export interface HandlerOptions {
   readonly log: Log;
   readonly session: () => Session;
   readonly acceptor: () => Acceptor;
+  readonly powerOrders: () => PowerOrders;
   readonly retry: () => RunRetry;
   readonly allocator: Allocator;
   readonly leases: LeaseReturns;
@@ -114,6 +116,9 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
 
   return {
     async changeNodePowerState({ nodeUuid, target, timeoutS }, { requestId }) {
+      const order = { target, timeoutMs: timeoutS === null ? null : timeoutS * 1000 };
+      const met = await options.powerOrders()(nodeUuid, order, requestId);
+      if (met) return met;
       return options.acceptor().accept({
         nodeUuid,
         requestId,
@@ -123,28 +128,17 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         event: null,
         input: { target, ...(timeoutS === null ? {} : { timeoutMs: timeoutS * 1000 }) },
         nodePatch: { targetPowerState: finalState(target), lastError: null },
-        check: (task, interfaceOf) => {
-          const power = interfaceOf('power');
-          power.validate(task);
-          if (!power.supportedPowerStates(task).includes(target))
-            throw new ServiceError('INVALID_PARAMETER', `Power state "${target}" is not supported by this node.`);
-          if (task.node.disablePowerOff && target !== 'power on')
-            throw new ServiceError(
-              'POWER_STATE_FAILURE',
-              `Node ${task.node.uuid} must not be powered off (disable_power_off is set).`,
-            );
-        },
+        check: (task, interfaceOf) => checkPowerOrder(task, interfaceOf('power'), target),
       });
     },
 
-    async doNodeDeploy({ nodeUuid, rebuild, configDrive, deploySteps }, { requestId }) {
+    async doNodeDeploy({ nodeUuid, rebuild, configDrive: requested, deploySteps }, { requestId }) {
       const verb = rebuild ? 'rebuild' : 'deploy';
       const asked = await mustGetNode(db.read, nodeUuid);
+      const configDrive = requested ?? notedDrive(asked);
       const configure = playOf({}, asked.instanceInfo);
       await checkPlay({}, asked.instanceInfo);
-      const drive = await parseConfigDriveInput(configDrive ?? {});
-      if (!drive.ok) throw new ServiceError('INVALID_PARAMETER', `configdrive: ${drive.error.message}`);
-      checkConfigDriveSize(drive.value, asked);
+      await checkConfigDrive(configDrive ?? {}, asked);
       return options.acceptor().accept({
         nodeUuid,
         requestId,
@@ -154,7 +148,14 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         action: rebuild ? 'rebuild' : 'active',
         event: verb,
         input: { ...(configure ? { configure } : {}), ...(deploySteps ? { deploySteps } : {}) },
-        prepare: async (tx, node) => ({ templates: await templatesFor(tx, node) }),
+        prepare: async (tx, node) => {
+          const drive = configDrive ?? (rebuild ? await tx.nodes.getConfigDrive(node.uuid) : null);
+          return {
+            templates: await templatesFor(tx, node),
+            // Not the URL itself, which may hold a secret: what a request brought along is shown.
+            ...(configDriveUrlOf(drive) === undefined ? {} : { fetchesConfigDrive: true }),
+          };
+        },
         words: (reason) => `Failed to validate deploy or power info for node ${asked.uuid}: ${reason}`,
         check: async (task, interfaceOf) => {
           if (task.node.maintenance) throw nodeInMaintenance('provisioning', task.node);
@@ -166,7 +167,7 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
         also: async (tx, node) => {
           if (configDrive !== null) await tx.nodes.setConfigDrive(node.uuid, configDrive);
           else if (!rebuild) await tx.nodes.setConfigDrive(node.uuid, null);
-          await noteImageType(tx, node);
+          await noteImageType(tx, requested === null ? node : await withoutNotedDrive(tx, node));
         },
       });
     },
@@ -261,6 +262,3 @@ export function createHandlers(options: HandlerOptions): RpcHandlers {
     }
   }
 }
-
-const finalState = (target: PowerTarget): 'power on' | 'power off' =>
-  target === 'power off' || target === 'soft power off' ? 'power off' : 'power on';

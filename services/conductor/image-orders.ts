@@ -19,7 +19,7 @@ const JOB = 'image';
 const PROGRESS_INTERVAL_MS = 1_000;
 
 /** The depot's code in front, by which the documentation lists what to do. */
-const withCode = (error: Error): string =>
+export const withCode = (error: Error): string =>
   'code' in error && typeof error.code === 'string' ? `${error.code}: ${error.message}` : error.message;
 
 /** The image that a run's notes hold; undefined until it is ready. */

@@ -15,7 +15,6 @@ export type {
   SshProbe,
 } from './ports.ts';
 export { createDefaultRegistry, HARDWARE_TYPES } from './drivers/index.ts';
-export { createDriverRegistry, type DriverRegistry, type HardwareType } from './drivers/registry.ts';
 export type * from './drivers/interfaces.ts';
 export { createWebhookDelivery, type WebhookDeliveryService } from './webhooks/delivery.ts';
 export { createHttpSender, type SendResult, type WebhookSender } from './webhooks/http-sender.ts';

@@ -28,3 +28,9 @@ export async function noteImageType(tx: Repositories, { uuid, instanceInfo }: No
   const found = kernel != null && ramdisk != null ? 'partition' : 'whole-disk';
   await tx.nodes.update(uuid, { instanceInfo: { ...instanceInfo, image_type: found } });
 }
+
+/** The drive of a request takes the place of one in `instance_info`, also for the rebuilds to come. */
+export async function withoutNotedDrive(tx: Repositories, node: Node): Promise<Node> {
+  const { configdrive, ...instanceInfo } = node.instanceInfo;
+  return configdrive === undefined ? node : tx.nodes.update(node.uuid, { instanceInfo });
+}

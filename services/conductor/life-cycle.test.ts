@@ -196,15 +196,18 @@ describe('the life cycle of pretended hardware', () => {
     expect(validated).toMatchObject({ power: { result: true }, deploy: { result: true }, rescue: { result: true } });
   });
 
-  it('purges boot tokens that have expired', async () => {
+  it('purges boot tokens that have expired, and addresses of machines that are gone', async () => {
     const node = await world.node();
     const token = { nodeUuid: node.uuid, runId: asRunId(node.uuid), mac: '52:54:00:00:00:01' };
     await world.db.write('test', async (tx) => {
       await tx.boots.addToken({ ...token, sha256: 'a'.repeat(64), expiresAt: world.clock.nowMs() - 1 });
       await tx.boots.addToken({ ...token, sha256: 'b'.repeat(64), expiresAt: world.clock.nowMs() + 86_400_000 });
+      for (const mac of ['52:54:00:00:00:01', '52:54:00:00:00:99']) await tx.boots.setAddress(mac, '192.0.2.7');
     });
     await world.clock.advance(1_200_000);
     await quiet();
+    expect(await world.db.read.boots.getAddress('52:54:00:00:00:01')).toBe('192.0.2.7');
+    expect(await world.db.read.boots.getAddress('52:54:00:00:00:99')).toBeUndefined();
     const later = world.clock.nowMs() + 2 * 86_400_000;
     expect(await world.db.write('test', (tx) => tx.boots.purgeTokens(later))).toBe(1);
   });

@@ -23,6 +23,13 @@ const deploy = (conductor: Conductor, node: Node) =>
     { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
     request(`d${node.uuid}${world.clock.nowMs()}`),
   );
+/** The database, some of whose writes never come back. */
+const hangingAt = (hangs: (name: string) => boolean): Db => ({
+  ...world.db,
+  engine: world.db.engine,
+  read: world.db.read,
+  write: (name, fn) => (hangs(name) ? never() : world.db.write(name, fn)),
+});
 /** Drivers whose power button is replaced. */
 function driversWith(power: Partial<PowerInterface>) {
   const get = world.drivers.get;
@@ -40,15 +47,9 @@ describe('a session and its leases', () => {
   it('is waited out in full by another conductor, whose fence then shuts the first one out', async () => {
     // The first conductor hangs in a call to a BMC; its heartbeats stop.
     let isHung = false;
-    const hung: Db = {
-      ...world.db,
-      engine: world.db.engine,
-      read: world.db.read,
-      write: (name, fn) => (isHung ? never() : world.db.write(name, fn)),
-    };
     let release = (_state: PowerState): void => {};
     const drivers = driversWith({ setPowerState: () => new Promise((resolve) => (release = () => resolve())) });
-    const first = world.conductor({ host: 'a', db: hung, drivers });
+    const first = world.conductor({ host: 'a', db: hangingAt(() => isHung), drivers });
     await first.start();
     const node = await world.node();
     await first.handlers.changeNodePowerState(
@@ -76,13 +77,7 @@ describe('a session and its leases', () => {
 
   it('gives no order to a BMC when half of its life is gone', async () => {
     let isDeaf = false;
-    const deaf: Db = {
-      ...world.db,
-      engine: world.db.engine,
-      read: world.db.read,
-      write: (name, fn) => (isDeaf && name === 'conductor.heartbeat' ? never() : world.db.write(name, fn)),
-    };
-    const conductor = world.conductor({ db: deaf });
+    const conductor = world.conductor({ db: hangingAt((name) => isDeaf && name === 'conductor.heartbeat') });
     await conductor.start();
     const node = await world.node();
     isDeaf = true;
@@ -128,13 +123,7 @@ describe('a session and its leases', () => {
 
   it('is followed by another one when it was lost, and the work goes on', async () => {
     let isDeaf = false;
-    const deaf: Db = {
-      ...world.db,
-      engine: world.db.engine,
-      read: world.db.read,
-      write: (name, fn) => (isDeaf && name === 'conductor.heartbeat' ? never() : world.db.write(name, fn)),
-    };
-    const conductor = world.conductor({ db: deaf });
+    const conductor = world.conductor({ db: hangingAt((name) => isDeaf && name === 'conductor.heartbeat') });
     await conductor.start();
     const node = await availableNode(conductor, { driverInfo: { fake_delay_ms: 60_000 } });
     await deploy(conductor, node);

@@ -44,6 +44,12 @@ export interface ImageDepot {
     request: ImageRequest,
     options: { readonly signal: AbortSignal; readonly onProgress: (progress: Progress) => void },
   ): Promise<ReadyImage>;
+  /**
+   * A small file from an http(s) URL, under the rules for the sources of images. The signal ends it.
+   * @throws Error whose message says what is wrong with the file (larger than `maxBytes`, not there, not reachable) and where; of
+   * the URL it holds neither credentials nor query.
+   */
+  read(href: URL, options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array>;
   /** Opens the exit, or finds it open. The same request gives the same reference, after a restart too. */
   openExit(exit: ExitRequest): Promise<ImageReference>;
   /** Closes an exit and gives its figures; undefined for one that is not known. */

@@ -55,7 +55,15 @@ export function createRunRetry(options: RetryOptions): RunRetry {
       const fence = await reserveNode(tx, node, session, 'retry');
       await tx.nodes.processEvent(node.uuid, 'deploy', { fence, runId: failed.id, error: null });
       // What was awaited before counts from an older boot: a retry has its own time.
-      const { scratch: _, agentSegment: __, diskBootAt: ___, image, ...kept } = failed.notes;
+      const {
+        scratch: _,
+        agentSegment: __,
+        diskBootAt: ___,
+        switchedOff: ____,
+        powerOrder: _____,
+        image,
+        ...kept
+      } = failed.notes;
       // The steps of an agent that still waits get new attempts.
       const hasAgent = segment.party === 'agent' && links.link(failed.id) !== undefined;
       const at = hasAgent || segment.party === 'conductor' ? failed.cursor : bootOf(failed.segments, failed.cursor);

@@ -78,6 +78,7 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     const events: Array<Effects['events'][number]> = [];
     let nodePatch: NodePatch = {};
     let inventory: Effects['inventory'];
+    let configDrive: Effects['configDrive'];
     const documents: Array<NonNullable<Effects['documents']>[number]> = [];
     let seen = node;
     const task: StepTask = {
@@ -132,6 +133,9 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
       storeInventory: (found) => {
         inventory = found;
       },
+      storeConfigDrive: (drive) => {
+        configDrive = drive;
+      },
       changeDocument: (kind, change) => void documents.push({ kind, change }),
       job: (start) => jobs.ensure(run.id, attempt.id, start),
       async seenSince(types, sinceMs) {
@@ -141,7 +145,14 @@ export function createStepCalls(options: StepCallOptions, jobs: Jobs): StepCalls
     };
     return {
       task,
-      effects: () => ({ notes, events, nodePatch, documents, ...(inventory ? { inventory } : {}) }),
+      effects: () => ({
+        notes,
+        events,
+        nodePatch,
+        documents,
+        ...(inventory ? { inventory } : {}),
+        ...(configDrive === undefined ? {} : { configDrive }),
+      }),
       note: (patch) => void Object.assign(notes, patch),
     };
   }

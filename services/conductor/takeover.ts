@@ -6,6 +6,7 @@ import type { Clock, Log } from '@bessemer/ports';
 import type { DriverRegistry } from './drivers/registry.ts';
 import { VERBS_OF_STATE } from './flows/flows.ts';
 import type { Session } from './session.ts';
+import { isLeftOrder, LEFT_ORDER } from './task.ts';
 
 export interface TakeOverOptions {
   readonly db: Db;
@@ -57,6 +58,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
           ? { waitingFor: { ...run.waitingFor, until: Math.max(run.waitingFor.until, earliest) } }
           : {}),
       });
+      if (isLeftOrder(node, run)) await tx.nodes.update(node.uuid, LEFT_ORDER, fence);
       await tx.events.append({
         type: 'run.taken_over',
         nodeUuid: node.uuid,
@@ -70,13 +72,18 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       return true;
     });
   }
-  /** Leases of dead sessions under which no run goes on: a word with a BMC that was cut short. */
+  /** Leases of dead sessions under which no run goes on: a word with a BMC that was cut short, perhaps beside a run that rests. */
   async function freeOrphans(): Promise<void> {
     for (const orphan of await db.read.nodes.listOrphaned(100))
       await db.write('node.free', async (tx) => {
-        if (await tx.runs.current(orphan.uuid)) return;
+        const node = await tx.nodes.get(orphan.uuid);
+        // Somebody has it since: another conductor, or another piece of work here.
+        if (node?.reservation?.fence !== orphan.reservation.fence) return;
         const lease = await tx.nodes.reserve(orphan.uuid, session.id, session.host, 'frees the node');
-        if (lease) await tx.nodes.release(orphan.uuid, lease.fence);
+        if (!lease) return;
+        if (isLeftOrder(node, await tx.runs.current(orphan.uuid)))
+          await tx.nodes.update(orphan.uuid, LEFT_ORDER, lease.fence);
+        await tx.nodes.release(orphan.uuid, lease.fence);
       });
   }
 

@@ -1,6 +1,7 @@
 /** What the writes of a run are given and give. */
 import type { AttemptRecord, Cursor, JsonObject, NewEvent, Progress, Run, Step } from '@bessemer/core';
 import type { NodeDocumentKind, NodePatch, Repositories } from '@bessemer/db';
+import type { StoredDrive } from './config-drive.ts';
 import type { DocumentChange } from './drivers/interfaces.ts';
 import type { Awaited, StepOutcome } from './steps/step.ts';
 
@@ -13,6 +14,7 @@ export interface Effects {
   readonly events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[];
   readonly nodePatch: NodePatch;
   readonly inventory?: { readonly inventory: JsonObject; readonly pluginData: JsonObject };
+  readonly configDrive?: StoredDrive;
   readonly documents?: ReadonlyArray<{ readonly kind: NodeDocumentKind; readonly change: DocumentChange }>;
 }
 

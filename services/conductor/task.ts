@@ -116,6 +116,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     held.run = { ...(await held.tx.runs.takeOver(held.run.id, session.id, fence)), ...held.runPatch };
     if (canResume) await move(held, 'resume', { fence });
     else held.node = (await held.tx.nodes.get(held.node.uuid))!;
+    if (isLeftOrder(held.node, held.run)) patchNode(held, LEFT_ORDER);
   }
   /** Brings the node to its verb's wait or hold state and frees it; a verb without one keeps the lease. */
   async function toRest(held: Held, event: 'wait' | 'hold' = 'wait'): Promise<void> {
@@ -228,7 +229,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     if (wasTrusted && held.node.maintenance)
       append(held, { type: 'node.maintenance', severity: 'error', data: { maintenance: true, reason: error } });
     showStep(held, null);
-    if (held.run.verb === 'power') patchNode(held, { targetPowerState: null });
+    if (held.node.targetPowerState !== null) patchNode(held, { targetPowerState: null });
     if (canMove(held, 'fail')) await move(held, 'fail', { error });
     else patchNode(held, { lastError: error });
     await close(held, isAborted ? 'aborted' : 'failed', error);
@@ -252,6 +253,7 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
     append(held, ...effects.events);
     const { tx, node } = held;
     if (effects.inventory) await tx.nodes.setInventory(node.uuid, effects.inventory);
+    if (effects.configDrive !== undefined) await tx.nodes.setConfigDrive(node.uuid, effects.configDrive);
     for (const { kind, change } of effects.documents ?? [])
       await tx.nodes.setDocument(node.uuid, kind, change((await tx.nodes.getDocument(node.uuid, kind)) ?? {}));
     const about = { interface: step.interface, step: step.step, attempt: held.run.cursor.attempt?.number ?? 1 };
@@ -363,6 +365,21 @@ export function createTaskWriter({ db, clock, random, session }: TaskWriterOptio
 
 /** `interface.step`, as errors name it. */
 export const idOf = (step: Step): string => `${step.interface}.${step.step}`;
+
+/** What is written on a node when nobody goes on with an order that was given to its power. In Ironic's words. */
+export const LEFT_ORDER = {
+  targetPowerState: null,
+  lastError: 'Pending power operation was aborted due to conductor restart',
+} as const satisfies NodePatch;
+/**
+ * Whether the power state that a node is on its way to was ordered beside its run, to be asked by who got the lease: the conductor that
+ * had taken the order is gone then.
+ */
+export function isLeftOrder(node: Pick<Node, 'targetPowerState'>, run: Run | undefined): boolean {
+  if (node.targetPowerState === null || run?.verb === 'power') return false;
+  const step = run?.state === 'running' ? stepOf(run) : undefined;
+  return step?.step !== 'boot_ramdisk' || step.source !== undefined;
+}
 
 /** The step at a run's cursor. */
 export const stepOf = (run: Run): Step | undefined => run.segments[run.cursor.segment]?.steps[run.cursor.step];

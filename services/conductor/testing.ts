@@ -14,6 +14,8 @@ import type { ConfigureResult, Configurer, ImageDepot, ReadyImage, SshProbe } fr
 export interface FakeDepot extends ImageDepot {
   /** What `ensure` does; replace it to delay or to fail. */
   answer: (source: string) => Promise<ReadyImage>;
+  /** Likewise for small files: nothing is there unless told. */
+  file: (href: string, signal: AbortSignal) => Promise<Uint8Array>;
   readonly open: Set<string>;
   readonly ensured: string[];
 }
@@ -34,6 +36,8 @@ export function createFakeDepot(): FakeDepot {
       ensured.push(request.source);
       return depot.answer(request.source);
     },
+    file: (href) => Promise.reject(new Error(`${href} does not exist`)),
+    read: (href, { signal }) => depot.file(href.href, signal),
     async openExit({ runId }) {
       const exitId = `exit-${runId}`;
       open.add(exitId);

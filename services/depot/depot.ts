@@ -1,16 +1,18 @@
 import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { printableHref } from '@bessemer/core';
 import type { Clock, Log, Random } from '@bessemer/ports';
 import { checkDeclared } from './detect.ts';
 import { ImageError } from './errors.ts';
 import { createExitRegistry, type ExitRegistry } from './exits.ts';
 import { type HttpExitServer, startHttpExit } from './http-exit.ts';
+import { readFile as readHref } from './http-read.ts';
 import { type Imported, importImage, moveIntoStore } from './import.ts';
 import { depotPaths } from './paths.ts';
 import type { Processes } from './processes.ts';
 import { createProgressReporter } from './progress.ts';
 import { createSlots } from './slots.ts';
-import { type CheckedSource, checkSource, printableHref } from './source.ts';
+import { type CheckedSource, checkSource } from './source.ts';
 import type { ImageRow, ImageStore } from './store.ts';
 import type {
   DepotConfig,
@@ -43,6 +45,11 @@ export interface Depot {
    * and converted once. Rejects with ImageError, or with the signal's reason.
    */
   ensure(options: EnsureOptions): Promise<ReadyImage>;
+  /**
+   * A small file over http(s) as it is, under the rules for the sources of images; nothing is stored. Rejects with ImageError,
+   * or with the signal's reason.
+   */
+  read(href: URL, options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Uint8Array>;
   /** Offers an image to one deployment: the same request gives the same exit. Throws NOT_FOUND for an image that is gone. */
   openExit(request: ExitRequest): OpenedExit;
   /** Ends an offer and gives its last figures; undefined for an unknown one. */
@@ -61,6 +68,8 @@ interface Flight {
 }
 
 const DAY_MS = 86_400_000;
+/** Small files that are read at the same time: each is in memory as a whole. */
+const MAX_READS = 8;
 const PARTIAL_LIFE_MS = 7 * DAY_MS;
 /** Left free on the disk for whoever shares it. */
 const SPARE_BYTES = 16 * 1024 * 1024;
@@ -70,6 +79,7 @@ export function createDepot(deps: DepotDeps): Depot {
   const paths = depotPaths(config.dataDir);
   const fetchSlots = createSlots(config.maxFetches);
   const conversionSlots = createSlots(config.maxConversions);
+  const readSlots = createSlots(MAX_READS);
   const flights = new Map<string, Flight>();
   let exits: ExitRegistry | undefined;
   let server: HttpExitServer | undefined;
@@ -136,7 +146,6 @@ export function createDepot(deps: DepotDeps): Depot {
   }
 
   function find(source: CheckedSource): ImageRow | undefined {
-    if (!source.digest) return undefined;
     const known = store.sources.get(source.key);
     const row = known && store.images.get(known.imageId);
     if (!known || !row) return undefined;
@@ -182,7 +191,7 @@ export function createDepot(deps: DepotDeps): Depot {
       await rm(imported.jobDir, { recursive: true, force: true });
       throw error;
     });
-    if (source.digest) store.sources.put({ id: source.key, imageId: row.id, diskFormat: imported.diskFormat });
+    store.sources.put({ id: source.key, imageId: row.id, diskFormat: imported.diskFormat });
     await rm(paths.fetched(source.key), { force: true });
     log.info('an image is in the store', {
       source: printableHref(source.href),
@@ -214,7 +223,7 @@ export function createDepot(deps: DepotDeps): Depot {
 
   async function ensure({ source: given, signal, onProgress }: EnsureOptions): Promise<ReadyImage> {
     signal?.throwIfAborted();
-    const source = checkSource(given, config);
+    const source = checkSource(given);
     const present = find(source);
     if (present) return ready(touch(present));
     const flying = flights.get(source.key);
@@ -238,6 +247,16 @@ export function createDepot(deps: DepotDeps): Depot {
       if (onAbort) signal?.removeEventListener('abort', onAbort);
       if (onProgress) flight.listeners.delete(onProgress);
       if (--flight.callers === 0) flight.abort.abort(new Error('nobody waits for the image any more'));
+    }
+  }
+
+  async function read(href: URL, options: { maxBytes: number; signal: AbortSignal }): Promise<Uint8Array> {
+    const release = await readSlots.acquire({ signal: options.signal });
+    try {
+      const { fetchIdleMs: idleMs, fetchRetries: retries } = config;
+      return await readHref({ ...options, href, idleMs, retries, clock, random });
+    } finally {
+      release();
     }
   }
 
@@ -281,6 +300,7 @@ export function createDepot(deps: DepotDeps): Depot {
       exits = undefined;
     },
     ensure,
+    read,
     openExit: exit.open,
     closeExit: exit.close,
     exitStats: (exitId) => started().exits.stats(exitId),

@@ -1,5 +1,6 @@
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { printableHref } from '@bessemer/core';
 import { equalInConstantTime } from '@bessemer/image-format';
 import type { Clock, Random } from '@bessemer/ports';
 import { DETECT_BYTES, detectCompression, detectDiskFormat } from './detect.ts';
@@ -9,7 +10,7 @@ import { type DepotPaths, imageFiles, syncDirectory } from './paths.ts';
 import type { Processes } from './processes.ts';
 import type { ProgressReporter } from './progress.ts';
 import type { Slots } from './slots.ts';
-import { type CheckedSource, openFileSource, printableHref } from './source.ts';
+import { type CheckedSource, openFileSource } from './source.ts';
 import type { DepotConfig } from './types.ts';
 import { convertQcow2, decompress } from './unpack.ts';
 import type { MapSummary } from './worker/jobs.ts';
@@ -76,8 +77,8 @@ async function fetch(
   signal: AbortSignal,
 ): Promise<void> {
   const fetched = deps.paths.fetched(source.key);
-  // A whole download of an earlier attempt that was cut before its conversion ended. Without a digest it may be out of date.
-  if (source.digest && (await stat(fetched).catch(() => undefined))) return;
+  // A whole download of an earlier attempt that was cut before its conversion ended.
+  if (await stat(fetched).catch(() => undefined)) return;
   const release = await deps.fetchSlots.acquire({ signal, onPosition: (position) => report.queued(position) });
   try {
     report.phase('fetch');
@@ -165,7 +166,6 @@ async function verify(
   report: ProgressReporter,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!source.digest) return;
   const { algorithm, hex: expected } = source.digest;
   report.phase('verify', sizeBytes);
   const { hex } = await deps.processes.work(

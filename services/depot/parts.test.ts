@@ -9,9 +9,8 @@ import { decodeExtentIndex, encodeExtentIndex } from './extent-index.ts';
 import { spans } from './http-exit.ts';
 import { createProgressReporter } from './progress.ts';
 import { createSlots } from './slots.ts';
-import { checkSource, printableHref } from './source.ts';
+import { checkSource } from './source.ts';
 import { createFileStore } from './store.ts';
-import { configFor } from './testing.ts';
 import type { ImageProgress } from './types.ts';
 import { usedRuns } from './worker/sparse-writer.ts';
 
@@ -119,15 +118,12 @@ test('used runs are the granules that hold anything', () => {
   ]);
 });
 
-test('a source is known by its digest, and its address is printed without secrets', () => {
-  const config = configFor(root);
+test('a source is known by its digest', () => {
   const checksum = 'AB'.repeat(32);
-  const a = checkSource({ href: 'http://one/x', checksum }, config);
-  const b = checkSource({ href: 'https://two/y?z', checksum, checksumAlgorithm: 'sha256' }, config);
+  const a = checkSource({ href: 'http://one/x', checksum });
+  const b = checkSource({ href: 'https://two/y?z', checksum, checksumAlgorithm: 'sha256' });
   expect(a.key).toBe(b.key);
-  expect(printableHref('https://user:pass@host/path?token=1')).toBe('https://host/path?...');
-  expect(printableHref('no address')).toBe('"no address"');
-  expect(() => checkSource({ href: 'http://one/x', checksum, diskFormat: 'vmdk' }, config)).toThrow(
+  expect(() => checkSource({ href: 'http://one/x', checksum, diskFormat: 'vmdk' })).toThrow(
     'disk format vmdk is not supported',
   );
 });

@@ -2,14 +2,15 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, readlink, realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { printableHref } from '@bessemer/core';
 import { type ExpectedDigest, parseExpectedDigest } from '@bessemer/image-format';
 import { ImageError, systemCode } from './errors.ts';
-import type { DepotConfig, ImageSource } from './types.ts';
+import type { ImageSource } from './types.ts';
 
-/** A source that may be asked for. `key` names what it must contain, or where it is when nothing is known of that. */
+/** A source that may be asked for. `key` names what it must contain. */
 export interface CheckedSource {
   readonly href: URL;
-  readonly digest: ExpectedDigest | undefined;
+  readonly digest: ExpectedDigest;
   readonly key: string;
   readonly declaredFormat: string | undefined;
 }
@@ -18,39 +19,28 @@ export interface CheckedSource {
 const NEVER = ['/dev', '/proc', '/sys', '/run', '/etc', '/boot', '/root/.ssh'];
 
 /** Checks address, checksum and declared format without touching anything. Throws ImageError. */
-export function checkSource(source: ImageSource, config: DepotConfig): CheckedSource {
+export function checkSource(source: ImageSource): CheckedSource {
   const href = URL.canParse(source.href) ? new URL(source.href) : undefined;
   if (!href || !['http:', 'https:', 'file:'].includes(href.protocol))
     throw new ImageError(
       'FORBIDDEN_SOURCE',
       `${printableHref(source.href)} is no address of an image: http, https and file are supported`,
     );
-  let digest: ExpectedDigest | undefined;
-  if (source.checksum) {
-    const parsed = parseExpectedDigest(source.checksum, source.checksumAlgorithm, { allowMd5: config.allowMd5 });
-    if (!parsed.ok) throw new ImageError('FORBIDDEN_SOURCE', parsed.error.message);
-    digest = parsed.value;
-  } else if (!config.allowNoChecksum) {
+  if (!source.checksum)
     throw new ImageError(
       'FORBIDDEN_SOURCE',
       'the image has no checksum: give image_os_hash_algo and image_os_hash_value, or image_checksum',
     );
-  }
+  const parsed = parseExpectedDigest(source.checksum, source.checksumAlgorithm);
+  if (!parsed.ok) throw new ImageError('FORBIDDEN_SOURCE', parsed.error.message);
+  const digest = parsed.value;
   const declaredFormat = source.diskFormat?.toLowerCase();
   if (declaredFormat && !['raw', 'qcow2'].includes(declaredFormat))
     throw new ImageError(
       'UNSUPPORTED_FORMAT',
       `disk format ${declaredFormat.slice(0, 32)} is not supported: raw and qcow2 are`,
     );
-  const key = digest ? `${digest.algorithm}-${digest.hex}` : `href-${href.href}`;
-  return { href, digest, key, declaredFormat };
-}
-
-/** An address for messages and logs: without credentials and query, which may carry some. */
-export function printableHref(href: string | URL): string {
-  if (typeof href === 'string' && !URL.canParse(href)) return JSON.stringify(href.slice(0, 100));
-  const url = new URL(href);
-  return `${url.protocol}//${url.host}${url.pathname}${url.search ? '?...' : ''}`;
+  return { href, digest, key: `${digest.algorithm}-${digest.hex}`, declaredFormat };
 }
 
 /**

@@ -84,9 +84,6 @@ export interface DepotConfig {
   /** Verifications and conversions at the same time. */
   readonly maxConversions: number;
   readonly maxFetches: number;
-  /** Accept sources without a checksum: they are fetched anew each time. */
-  readonly allowNoChecksum: boolean;
-  readonly allowMd5: boolean;
   /** An image is not evicted within this time after its last use. */
   readonly keepUnusedMs: number;
   /** A download without a byte for so long is taken up again. */
@@ -113,8 +110,6 @@ export const DEPOT_DEFAULTS = {
   maxImageBytes: 1024 * GIB,
   maxConversions: 2,
   maxFetches: 4,
-  allowNoChecksum: false,
-  allowMd5: false,
   keepUnusedMs: 10 * 60_000,
   fetchIdleMs: 30_000,
   fetchRetries: 5,

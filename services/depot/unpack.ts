@@ -4,6 +4,7 @@ import type { Clock } from '@bessemer/ports';
 import { checkQcow2Header, type Compression } from './detect.ts';
 import { explainWriteError, ImageError, systemCode } from './errors.ts';
 import type { ProcessEnd, Processes } from './processes.ts';
+import { GIB } from './types.ts';
 
 export interface UnpackOptions {
   readonly source: FileHandle;
@@ -15,7 +16,6 @@ export interface UnpackOptions {
   readonly onProgress: (bytes: number) => void;
 }
 
-const GIB = 1024 ** 3;
 const POLL_MS = 250;
 /** What `qemu-img info` of a hostile image may use; OpenStack's services use the same order of size. */
 const INFO_LIMITS = { memoryBytes: GIB, cpuSeconds: 30 };
@@ -47,7 +47,7 @@ export async function decompress(compression: Compression, options: UnpackOption
       args: compression === 'zstd' ? ['-d', '-q', '-c', '--sparse', '--long=31'] : ['-d', '-q', '-c'],
       stdin: source.fd,
       stdout: output.fd,
-      limits: { memoryBytes: 4 * GIB, fileBytes: maxImageBytes },
+      limits: { ...CONVERT_LIMITS, fileBytes: maxImageBytes },
       signal,
     });
     if (end.code !== 0) throw childFailure(end, compression, maxImageBytes);

@@ -32,7 +32,7 @@ export interface ExecutorLimits extends PoolLimits {
   readonly maxKeptRuns: number;
 }
 
-export const DEFAULT_LIMITS: ExecutorLimits = {
+const DEFAULT_LIMITS: ExecutorLimits = {
   maxConnections: 200,
   maxPerTarget: 4,
   idleMs: 300_000,

@@ -16,7 +16,7 @@ const LIBRARIES = [
 ];
 
 /** Room -> rooms it may import. `*`: everything. */
-export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
+const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
   'packages/ports': [],
   'packages/core': ['packages/ports'],
   'packages/ipmi': ['packages/ports'],
@@ -54,7 +54,7 @@ export const ARROWS: Readonly<Record<string, readonly string[] | '*'>> = {
 };
 
 /** Modules that are imported in one home only. */
-export const HOMES: Readonly<Record<string, readonly string[]>> = {
+const HOMES: Readonly<Record<string, readonly string[]>> = {
   knex: ['db'],
   'better-sqlite3': ['db'],
   pg: ['db'],
@@ -85,7 +85,7 @@ export function specifiersOf(text: string): string[] {
 const isTest = (path: string) => /\.test\.ts$|(^|\/)testing\.ts$|(^|\/)(testing|suite)\//.test(path);
 
 /** The room a path is in. */
-export function roomOf(path: string): string | undefined {
+function roomOf(path: string): string | undefined {
   const parts = path.split('/');
   const two = parts.slice(0, 2).join('/');
   if (Object.hasOwn(ARROWS, two)) return two;

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { bundleCli } from '@bessemer/cli/bundle';
 import { createInstallation } from '@bessemer/cli/testing';
 import { systemClock } from '@bessemer/ports/node';
-import { build } from 'esbuild';
 import type { Benchmark } from './result.ts';
 
 const run = promisify(execFile);
@@ -20,20 +20,7 @@ const THEIR_RUNS = 7;
 
 /** Its files and their launcher, as `npm run pack` makes them. */
 async function pack(folder: string): Promise<string> {
-  await build({
-    entryPoints: { baremetal: join(ROOT, 'services/cli/main.ts') },
-    outdir: join(folder, 'lib'),
-    outExtension: { '.js': '.mjs' },
-    chunkNames: 'baremetal/[name]-[hash]',
-    splitting: true,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    minify: true,
-    logLevel: 'error',
-    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
-  });
+  await bundleCli(join(folder, 'lib'));
   const launcher = readFileSync(join(ROOT, 'services/cli/bin/baremetal.mjs'), 'utf8');
   mkdirSync(join(folder, 'bin'));
   const path = join(folder, 'bin/baremetal.mjs');

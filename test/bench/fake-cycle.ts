@@ -37,7 +37,7 @@ const conductor = createConductor({
     random: systemRandom,
     log: silentLog,
   }),
-  depot: { ensure: unused, openExit: unused, closeExit: unused },
+  depot: { ensure: unused, read: unused, openExit: unused, closeExit: unused },
   configurer: { servicePublicKey: unused, check: unused, run: unused },
   ssh: { answers: unused },
   clock: systemClock,

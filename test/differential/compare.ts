@@ -58,7 +58,7 @@ const isObject = (value: Json | undefined): value is { [name: string]: Json } =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** All differences of one step. */
-export function compareSteps(scenario: string, ironic: Step, ours: Step): Difference[] {
+function compareSteps(scenario: string, ironic: Step, ours: Step): Difference[] {
   const { minor, method, path, sent } = ironic;
   const found: Difference[] = [];
   const add = (at: string, a: string, b: string) =>

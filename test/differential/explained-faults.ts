@@ -44,6 +44,7 @@ const BREAKS: readonly Break[] = [
   { words: /Controller\.\w+\(\) got (an unexpected keyword argument|multiple values for argument)/, status: 400 },
   // Refusals for which Ironic has no status.
   { words: /Cannot backfill an allocation|Failed to process allocation/, path: /^\/v1\/allocations$/, status: 400 },
+  { words: /Port can not be added to a portgroup belonging to a different node/, path: /^\/v1\/ports$/, status: 400 },
   { words: /FOREIGN KEY constraint failed/, method: 'DELETE', path: /^\/v1\/portgroups\//, status: 400 },
   { words: /disable_ramdisk is supported only with manual cleaning/, method: 'PUT', status: 400 },
   { words: /Failed to rescue instance .*Validation failed/, method: 'PUT', status: 400 },

@@ -105,13 +105,13 @@ export const EXPLAINED: readonly Explanation[] = [
   },
   {
     id: 'arguments-elsewhere',
-    why: 'What a PUT is to do is said in a body of JSON, whatever its Content-Type; Ironic also takes it from the query, and from a form.',
+    why: 'The body of a PUT is JSON, whatever its Content-Type; Ironic takes it for a form where that does not say so.',
     fits: (d) =>
       d.at === 'status' &&
       d.method === 'PUT' &&
-      (d.path.includes('?')
-        ? statusOf(d.ironic) === 202 && faultOf(d.ours)?.startsWith('Unexpected arguments: ') === true
-        : d.sent?.startsWith('Content-Type: ') === true && statusOf(d.ironic) === 400 && statusOf(d.ours) === 202),
+      d.sent?.startsWith('Content-Type: ') === true &&
+      statusOf(d.ironic) === 400 &&
+      statusOf(d.ours) === 202,
   },
   {
     id: 'json-for-all',

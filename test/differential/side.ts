@@ -53,7 +53,7 @@ export interface Recorder extends Side {
 }
 
 /** The newest microversion that both know. */
-export const NEWEST_COMMON = 82;
+const NEWEST_COMMON = 82;
 const PATIENCE_MS = 15_000;
 /** A side that was stuck once in a scenario is not waited for so long again. */
 const LITTLE_PATIENCE_MS = 1_000;

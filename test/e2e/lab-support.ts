@@ -1,14 +1,15 @@
 /** What the tests with virtual servers share. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLab } from '@bessemer/lab';
 import type { CommandResult, Lab, LabNodeOptions } from '@bessemer/lab';
 import { silentLog, sleep } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
+import { cacheDirOf } from '../../images/cache-dir.ts';
 
 /** Where built images are kept: the same place as the demo's. */
-export const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'bessemer');
+export const cacheDir = cacheDirOf(process.env);
 
 /** Prints how long something took since the first call with this stopwatch. */
 export function stopwatch(name: string): (what: string) => void {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TimelinePhase } from '@bessemer/core';
@@ -11,9 +11,10 @@ import { createLab, type Firmware, type Lab, type LabNode } from '@bessemer/lab'
 import { silentLog } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
 import { buildTestImage, type TestImage, type TestImageVariant } from '../../images/build.ts';
+import { cacheDirOf } from '../../images/cache-dir.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const cacheDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'bessemer');
+const cacheDir = cacheDirOf(process.env);
 
 export interface CommandResult {
   readonly code: number;

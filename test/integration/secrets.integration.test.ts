@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OPERATIONS } from '@bessemer/api-spec';
+import { buildConfigDrive } from '@bessemer/image-format';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServiceProcess, startRole } from './service-process.ts';
 
@@ -38,7 +39,10 @@ let authorization: string;
 let delivered = '';
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'bessemer-secrets-'));
+  const drive = buildConfigDrive({ metaData: { admin_pass: canary('fetched') } }, { timeMs: 0 });
   receiver = createServer((request, response) => {
+    if (request.url!.startsWith('/drive?')) return response.end(drive.ok ? drive.value : '');
+    if (request.url!.startsWith('/page?')) return response.end('<html>');
     delivered += JSON.stringify(request.rawHeaders);
     request.setEncoding('utf8').on('data', (text: string) => (delivered += text));
     request.on('end', () => {
@@ -204,6 +208,15 @@ it('tells no secret in answers, events, webhooks, metrics, the audit or the log,
       },
     });
     expect(await reaches(node, 'active', 'deploy failed')).toBe(node === 'n1' ? 'active' : 'deploy failed');
+  }
+  // A config drive by its URL, first one that is none.
+  for (const [path, state] of [
+    ['page', 'deploy failed'],
+    ['drive', 'active'],
+  ] as const) {
+    const configdrive = `${base.replace('//', `//u:${canary('drive')}@`)}/${path}?token=${canary('drive')}`;
+    await provision('n1', { target: 'rebuild', configdrive });
+    await reaches('n1', state);
   }
   await provision('n1', { target: 'rescue', rescue_password: canary('rescue') });
   await reaches('n1', 'rescue');

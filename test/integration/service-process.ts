@@ -123,7 +123,7 @@ export interface SeenEvent {
  * Reads server-sent events until the stream ends or breaks, giving each complete one. A block cut off half-way is no event
  * (HTML standard, section 9.2.6).
  */
-export async function* readEvents(
+async function* readEvents(
   apiUrl: string,
   options: { lastEventId?: string | undefined; follow?: boolean; signal?: AbortSignal },
 ): AsyncGenerator<SeenEvent> {

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { openSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ import { createLab, type Firmware, type Lab } from '@bessemer/lab';
 import { silentLog } from '@bessemer/ports';
 import { systemClock } from '@bessemer/ports/node';
 import { buildRamdisk, buildTestImage } from '../../images/build.ts';
+import { cacheDirOf } from '../../images/cache-dir.ts';
 
 const USAGE = `npm run demo -- [--once] [--keep] [--firmware bios|uefi] [--image small|cloud]
   --once      end when the server is configured: exit code 0, or 1 and the reason
@@ -22,7 +23,7 @@ const USAGE = `npm run demo -- [--once] [--keep] [--firmware bios|uefi] [--image
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const path = (name: string) => join(root, name);
-const cacheDir = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'bessemer');
+const cacheDir = cacheDirOf(process.env);
 const startedMs = systemClock.monotonicMs();
 const say = (line = '') => console.log(line);
 const step = (what: string) =>

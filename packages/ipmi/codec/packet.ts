@@ -8,7 +8,7 @@ import { AUTH_TYPE_RMCP_PLUS, decodeSession20 } from './session20.ts';
 import type { Session20Packet } from './session20.ts';
 
 /** A LAN datagram fits one Ethernet frame; anything longer is no IPMI (section 13.7 leaves no room for more). */
-export const MAX_DATAGRAM_BYTES = 1472;
+const MAX_DATAGRAM_BYTES = 1472;
 
 export type Packet =
   | { readonly kind: 'asf'; readonly type: 'ping' | 'pong'; readonly tag: number }

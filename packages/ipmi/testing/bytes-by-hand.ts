@@ -10,7 +10,7 @@ export function le32(value: number): number[] {
 }
 
 /** The checksum of IPMI v2.0 section 13.8 by trial: the byte that makes the sum a multiple of 256. */
-export function checksumByTrial(bytes: readonly number[]): number {
+function checksumByTrial(bytes: readonly number[]): number {
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   for (let candidate = 0; candidate < 256; candidate++) if ((sum + candidate) % 256 === 0) return candidate;
   throw new Error('one of 256 candidates fits');

@@ -40,7 +40,7 @@ export const ADMIN: BmcUser = { name: 'admin', password: new Secret('password'),
 const PATIENCE_MS = 3_600_000;
 
 /** Runs virtual time until `promise` settles; fails when nothing is left that could settle it. */
-export async function runUntilSettled<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+async function runUntilSettled<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
   let isSettled = false;
   const mark = (): void => {
     isSettled = true;

@@ -16,6 +16,7 @@ import { seededRandom } from '@bessemer/ports/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { as, startTrusting } from './testing.ts';
 import type { TestApi, TestReply } from '../testing.ts';
+import { macFrom, type Things } from '../things-testing.ts';
 import { NODE_FIELD } from '../views/node-fields.ts';
 import { type OwnedPolicy, POLICIES, type Roles } from './policy.ts';
 
@@ -37,8 +38,6 @@ afterAll(() => api.stop());
 
 const random = seededRandom(31);
 /** By path parameter: one thing of each kind, of a node that has an owner and a lessee. */
-type Things = Readonly<Record<string, string>>;
-
 async function makeThings(): Promise<Things> {
   const uuid = () => random.uuid();
   const made = {
@@ -54,7 +53,6 @@ async function makeThings(): Promise<Things> {
     template: uuid(),
     rule: uuid(),
   };
-  const mac = () => ['52', '54', ...Array.from(random.bytes(4), (b) => b.toString(16).padStart(2, '0'))].join(':');
   const { node } = made;
   await api.db.write('things', async (tx) => {
     await tx.chassis.create({ uuid: made.chassis });
@@ -66,7 +64,7 @@ async function makeThings(): Promise<Things> {
       powerState: 'power off',
       lastError: 'the BMC at 192.0.2.1 said no',
     });
-    await tx.ports.create({ uuid: made.port as never, nodeUuid: node, address: mac() });
+    await tx.ports.create({ uuid: made.port as never, nodeUuid: node, address: macFrom(random) });
     await tx.portgroups.create({ uuid: made.portgroup as never, nodeUuid: node });
     await tx.volumeConnectors.create({
       uuid: made.connector as never,

@@ -21,7 +21,7 @@ export async function hashPassword(password: string, random: Random): Promise<st
 
 /** bcrypt of a cost that is looked at within a second; more would let one log-in hold up all others. */
 const BCRYPT = /^\$2[aby]?\$(\d\d)\$[./A-Za-z0-9]{53}$/;
-export const MAX_BCRYPT_COST = 14;
+const MAX_BCRYPT_COST = 14;
 
 /** What is wrong with a stored bcrypt hash, or undefined. */
 export function bcryptProblem(hash: string): string | undefined {

@@ -120,14 +120,18 @@ function historyUuid(event: StoredEvent): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** Provisioning that failed tells it with the state; work that has no state of its own tells it when it ends. */
+/**
+ * Provisioning that failed tells it with the state; work that has no state of its own tells it when it ends, and a power order
+ * beside other work with the power state.
+ */
 const isHistory = ({ type, data }: StoredEvent): boolean =>
   typeof data['error'] === 'string' &&
   (type === 'node.provision_state' ||
+    type === 'node.power_state' ||
     (type === 'run.finished' && ['power', 'configure'].includes(String(data['verb']))));
 
 async function historyOf(node: Node, services: ApiServices): Promise<StoredEvent[]> {
-  const types = ['node.provision_state', 'run.finished'];
+  const types = ['node.provision_state', 'node.power_state', 'run.finished'];
   const events = await services.db.read.events.listLast({ nodeUuid: node.uuid, types }, HISTORY_KEPT);
   return events.filter(isHistory);
 }
@@ -153,11 +157,12 @@ async function fullEntry(
   const { minor } = request;
   const run = event.runId === null ? undefined : await services.db.read.runs.get(event.runId);
   const session = run?.owner ? await services.db.read.conductors.get(run.owner) : undefined;
-  const state = event.data['to'];
+  const state = event.type === 'node.provision_state' ? event.data['to'] : undefined;
+  const verb = event.type === 'node.power_state' ? 'power' : (run?.verb ?? '');
   return {
     ...shortEntry(request, node, event),
     event: String(event.data['error']),
-    event_type: EVENT_TYPE[run?.verb ?? ''] ?? 'provisioning',
+    event_type: EVENT_TYPE[verb] ?? 'provisioning',
     conductor: session?.hostname ?? null,
     user: null,
     ...(minor >= 113 ? { project: null } : {}),

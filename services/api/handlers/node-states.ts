@@ -261,10 +261,10 @@ export const getSupportedBootDevices: Handler = async (request, services) => {
 export const setBootDevice: Handler = async (request, services) => {
   const { node, nodeUuid, call } = await located(request, services);
   const body = isJsonObject(request.body) ? request.body : {};
-  const device = body['boot_device'] ?? request.query.get('boot_device');
+  const device = body['boot_device'];
   if (typeof device !== 'string')
     throw new ServiceError('MISSING_PARAMETER', 'Missing mandatory parameter: boot_device');
-  const persistent = strictBoolean('persistent', body['persistent'] ?? request.query.get('persistent') ?? false);
+  const persistent = strictBoolean('persistent', body['persistent'] ?? false);
   await services.rpc.call(await hostFor(node, services), 'setBootDevice', { nodeUuid, device, persistent }, call);
   return noContent;
 };

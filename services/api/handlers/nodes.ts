@@ -14,7 +14,7 @@ import {
   ServiceError,
   UPDATE_ALLOWED_STATES,
 } from '@bessemer/core';
-import type { NodePatch } from '@bessemer/db';
+import { MASK, type NodePatch } from '@bessemer/db';
 import { conductorFor } from '@bessemer/rpc';
 import { type Conductors, driverOf, noValidHost, readConductors } from '../conductors.ts';
 import { checkDocument } from '../http/operations.ts';
@@ -93,7 +93,7 @@ function patchable(node: Node): JsonObject {
 /** A patch sends back the mask of a secret it was shown, at any depth: that means the secret as it is. */
 function keepMaskedSecrets(before: JsonObject, after: JsonObject, mask = maskSecrets): JsonObject {
   const keep = (was: Json | undefined, shown: Json | undefined, now: Json): Json => {
-    if (now === '******' && shown === '******') return was!;
+    if (now === MASK && shown === MASK) return was!;
     if (Array.isArray(now) && Array.isArray(was) && Array.isArray(shown))
       return now.map((item, i) => keep(was[i], shown[i], item));
     if (!isJsonObject(now) || !isJsonObject(was) || !isJsonObject(shown)) return now;

@@ -8,13 +8,13 @@ import {
   ServiceError,
   SEVERITIES,
 } from '@bessemer/core';
-import type { Repositories, Webhook, WebhookPatch } from '@bessemer/db';
+import { MASK, type Repositories, type Webhook, type WebhookPatch } from '@bessemer/db';
 import { expand } from '@bessemer/node-range';
 import { applyPatch, type PatchOperation } from '../http/patch.ts';
 import { pageOf } from '../http/query.ts';
 import { type ApiServices, created, type Handler, noContent, ok } from '../request.ts';
 import { collection } from '../views/links.ts';
-import { deadLetterView, MASK, webhookDeliveryView, webhookView } from '../views/webhook.ts';
+import { deadLetterView, webhookDeliveryView, webhookView } from '../views/webhook.ts';
 
 const SORT_KEYS = ['uuid', 'name', 'url', 'created_at', 'updated_at'];
 const WRITABLE = ['name', 'url', 'events', 'nodes', 'severity', 'secret', 'enabled'];

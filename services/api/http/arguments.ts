@@ -1,6 +1,6 @@
 /**
  * Bodies that Ironic takes apart into named arguments (ironic/common/args.py): what is wrong with one is said of the argument,
- * not of a body.
+ * not of a body, and it may as well stand in the query.
  */
 import { type OperationSpec, SCHEMAS } from '@bessemer/api-spec';
 import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
@@ -33,14 +33,36 @@ function checkValue(name: string, value: Json, schema: JsonObject): void {
     throw wrong(`Expected string for ${name}: ${shown(value)}`);
 }
 
+const propertiesOf = (schema: JsonObject) => (schema['properties'] ?? {}) as Readonly<Record<string, JsonObject>>;
+
+/** Whether a parameter of the query is an argument that may also stand in the body. */
+export function isArgument({ operationId, bodySchema }: OperationSpec, name: string): boolean {
+  return NAMED.has(operationId) && bodySchema !== undefined && Object.hasOwn(propertiesOf(resolved(bodySchema)), name);
+}
+
 /**
- * Checks the arguments of a PUT that has such; of any other operation nothing. A query cannot give what a body lacks.
+ * The body with the arguments that stand in the query. One that is given more than once is the list of what was given, as
+ * Ironic's framework makes it: no argument is a list of texts, so that it is refused.
+ */
+export function withQuery(operation: OperationSpec, query: URLSearchParams, body: Json | undefined): Json | undefined {
+  const names = [...new Set(query.keys())].filter((name) => isArgument(operation, name));
+  const inBody = body ?? {};
+  if (names.length === 0 || !isJsonObject(inBody)) return body;
+  const given = names.map((name): [string, Json] => {
+    const values = [...query.getAll(name), ...(Object.hasOwn(inBody, name) ? [inBody[name]!] : [])];
+    return [name, values.length === 1 ? values[0]! : values];
+  });
+  return { ...inBody, ...Object.fromEntries(given) };
+}
+
+/**
+ * Checks the arguments of a PUT that has such; of any other operation nothing.
  * @throws ServiceError INVALID_PARAMETER, MISSING_PARAMETER naming the argument.
  */
 export function checkArguments(operation: OperationSpec, body: Json): void {
   if (!NAMED.has(operation.operationId) || !isJsonObject(body) || !operation.bodySchema) return;
   const schema = resolved(operation.bodySchema);
-  const properties = (schema['properties'] ?? {}) as Readonly<Record<string, JsonObject>>;
+  const properties = propertiesOf(schema);
   const unexpected = Object.keys(body).filter((name) => !Object.hasOwn(properties, name));
   if (unexpected.length > 0)
     throw wrong(`Unexpected arguments: ${unexpected.map((name) => name.slice(0, SHOWN_CHARS)).join(', ')}`);

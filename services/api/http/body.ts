@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 export const MAX_DEPTH = 25;
 
 /** Most bytes of a body: Ironic's limits. */
-export function bodyLimit(path: string): number {
+function bodyLimit(path: string): number {
   if (/\/states\/provision\/?$/.test(path)) return 64 * MIB;
   if (path.includes('/continue_inspection')) return 16 * MIB;
   return MIB;

@@ -20,7 +20,7 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** The body where no controller was found, or the version was refused: what Ironic's web framework makes of it. */
-export function routeBody(status: number, message: string): string {
+function routeBody(status: number, message: string): string {
   const fault = { code: status, title: TITLES[status] ?? 'Error', description: message };
   return JSON.stringify({ error_message: JSON.stringify(fault) });
 }

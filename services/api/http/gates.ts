@@ -35,6 +35,8 @@ const PLAIN = new Set(
 );
 const NOT_ACCEPTABLE = new Set(['getRaidProperties', 'getTraits', 'setRaidConfig']);
 const ENDPOINT = new Set(['setBootMode', 'setSecureBoot']);
+/** Below their version they are not there, and another method at their path is not allowed. */
+const METHOD_OF_OTHERS = new Set(['listShards']);
 
 function notAllowed(message: string, methods: readonly string[]): ServiceError {
   return routeError('METHOD_NOT_ALLOWED', message, { allowed: [...new Set(methods)].toSorted().join(', ') });
@@ -96,8 +98,11 @@ export function wrongMethod(
   const isLate = operations.some(({ operationId }) =>
     [PLAIN, NOT_ACCEPTABLE, ENDPOINT].some((set) => set.has(operationId)),
   );
-  if (!isLate && operations.every(({ since }) => minor < since))
-    return tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!);
+  if (!isLate && operations.every(({ since }) => minor < since)) {
+    const early = tooOld(operations.find(({ operationId }) => METHOD.has(operationId)) ?? operations[0]!);
+    const isOfOthers = operations.some(({ operationId }) => METHOD_OF_OTHERS.has(operationId));
+    return isOfOthers ? routeError('METHOD_NOT_ALLOWED', early.publicMessage) : early;
+  }
   const ofItem = beside.find((operation) => operation.method === method);
   const missing = ofItem && ITEM_PARAMETERS[/\{(\w+)\}$/.exec(ofItem.path)?.[1] ?? ''];
   if (missing !== undefined && (isLate || minor >= ofItem!.since))

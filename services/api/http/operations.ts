@@ -3,7 +3,7 @@ import { OPERATIONS, openapi, type OperationSpec, SCHEMAS } from '@bessemer/api-
 import { isJsonObject, type Json, type JsonObject, ServiceError } from '@bessemer/core';
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import formatsModule from 'ajv-formats';
-import { checkArguments, refusalOf } from './arguments.ts';
+import { checkArguments, isArgument, refusalOf } from './arguments.ts';
 import { strictBoolean } from './query.ts';
 import { inPython } from './python.ts';
 import { needsVersion } from './versions.ts';
@@ -232,21 +232,22 @@ function refuseMany(name: string, values: readonly string[], schema: JsonObject)
   );
 }
 
-/** Checks query parameters: unknown ones are 400, those of a later microversion 406. */
+/** Checks query parameters: unknown ones are 400, those of a later microversion 406. Arguments are checked with the body. */
 export function checkQuery(operation: OperationSpec, query: URLSearchParams, minor: number): void {
   if (query.size === 0) return;
   const known = queryParameters(operation);
-  const unexpected = [...new Set(query.keys())].filter((name) => !known.has(name));
+  const names = [...new Set(query.keys())].filter((name) => !isArgument(operation, name));
+  const unexpected = names.filter((name) => !known.has(name));
   if (unexpected.length > 0)
     throw new ServiceError(
       'INVALID_PARAMETER',
       `Unexpected arguments: ${unexpected.map((n) => n.slice(0, 60) || "''").join(', ')}`,
     );
-  for (const name of query.keys()) {
+  for (const name of names) {
     const values = query.getAll(name);
     if (values.length > 1) refuseMany(name, values, known.get(name)!.schema as JsonObject);
   }
-  for (const name of query.keys())
+  for (const name of names)
     if (!isListDetail(name, known)) needsVersion(`The parameter ${name}`, known.get(name)!.since, minor);
   // Ironic takes this one for a mistake rather than for something of a later version.
   const detail = query.get('detail');

@@ -118,7 +118,7 @@ export function fullFields(minor: number): readonly string[] {
   if (!found) fullLists.set(minor, (found = NODE_FIELDS.filter((f) => f.since <= minor).map((f) => f.wire)));
   return found;
 }
-export const NODE_SUMMARY = ['instance_uuid', 'maintenance', 'power_state', 'provision_state', 'uuid', 'name'] as const;
+const NODE_SUMMARY = ['instance_uuid', 'maintenance', 'power_state', 'provision_state', 'uuid', 'name'] as const;
 export const NODE_SORT_KEYS = NODE_FIELDS.filter((f) => f.sortable).map((f) => f.wire);
 /** Fields that Ironic has in mind when it says that they are no sort keys. */
 export const NODE_NO_SORT_KEYS = NODE_FIELDS.filter((f) => f.kind === 'json' || f.kind === 'list').map((f) => f.wire);

@@ -1,16 +1,13 @@
 /** A node as the wire shows it at a microversion. */
 import { formatTime, isJsonObject, type Json, type JsonObject, type Node, type ProvisionState } from '@bessemer/core';
-import { isSecretField } from '@bessemer/db';
+import { isMaskedField, MASK } from '@bessemer/db';
 import { linksTo } from './links.ts';
 import { NODE_FIELD, NODE_SUBRESOURCES } from './node-fields.ts';
-
-const MASK = '******';
-const SECRET_NAME = /(password|passphrase|secret|token|_key$|auth_protocol_key|priv_protocol_key|hex_kg_key)/i;
 
 /** A copy with every value under a secret's name masked, at any depth. */
 export function maskSecrets(value: JsonObject): JsonObject {
   const mask = (name: string, v: Json): Json => {
-    if ((SECRET_NAME.test(name) || isSecretField(name)) && v !== null && v !== '') return MASK;
+    if (isMaskedField(name) && v !== null && v !== '') return MASK;
     if (Array.isArray(v)) return v.map((item) => mask('', item));
     return isJsonObject(v) ? maskSecrets(v) : v;
   };

@@ -1,10 +1,7 @@
 /** Webhooks on the wire. */
 import { formatTime, type JsonObject } from '@bessemer/core';
-import type { DeadLetter, Webhook, WebhookDelivery } from '@bessemer/db';
+import { type DeadLetter, MASK, type Webhook, type WebhookDelivery } from '@bessemer/db';
 import { linksTo } from './links.ts';
-
-/** What a secret is shown as; sent back it means the secret as it is. */
-export const MASK = '******';
 
 export const webhookView = (webhook: Webhook, base: string): JsonObject => ({
   uuid: webhook.uuid,

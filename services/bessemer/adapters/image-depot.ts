@@ -29,6 +29,7 @@ export function imageDepotOf(depot: Depot, store: ImageStore, clock: Clock): Ima
         signal,
         onProgress: (progress) => onProgress(progressOf(progress, clock)),
       }),
+    read: depot.read,
     async openExit({ imageId, runId }) {
       const opened = depot.openExit({ imageId, deploymentId: runId });
       const image = store.images.get(imageId);

@@ -1,6 +1,7 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=70
 // Starts the program under the Node 24 that the project brings along, whichever Node ran this file.
-// Less room for new objects than V8 takes by default: three fifths of the memory under load, for a tenth more time on the largest lists.
+// Less room for new objects than V8 takes by default, and less garbage before it looks for what lives: half of the memory under
+// load, for a tenth more time on the largest lists.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

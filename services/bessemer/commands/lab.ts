@@ -12,7 +12,7 @@ interface LabCommand {
 }
 
 /** Where the state of a lab lies. */
-export const labStateDir = (stateDir: string, name: string): string => join(stateDir, `lab-${name}`);
+const labStateDir = (stateDir: string, name: string): string => join(stateDir, `lab-${name}`);
 
 /** The lab of that name. @throws Error with what to do when there is none. */
 export function requireLab(command: LabCommand): Lab {

@@ -16,7 +16,7 @@ const INSIDE_PORT = 6385;
 export interface UpInLabOptions {
   readonly name: string;
   readonly stateDir: string;
-  readonly options: { config?: string; dataDir?: string; auth?: string; log?: string; set: Record<string, string> };
+  readonly options: { config?: string; dataDir?: string; auth?: string; log?: string; set?: Record<string, string> };
   readonly config: Config;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly profilePath: string;

@@ -25,7 +25,10 @@ const RUNBOOK = option('--runbook <runbook>', 'Name or UUID of the runbook that 
 });
 const DISABLE_RAMDISK = option('--disable-ramdisk', 'Without booting the ramdisk');
 const DEPLOYMENT: readonly OptionSpec[] = [
-  option('--config-drive <drive>', 'JSON object, JSON file, folder, or file with base64 of a gzipped image'),
+  option(
+    '--config-drive <drive>',
+    'JSON object, JSON file, folder, file with base64 of a gzipped image, or the URL of one',
+  ),
   option('--deploy-steps <json>', 'Steps: JSON, a file of JSON or YAML, or - for standard input'),
   option('--playbook <file>', 'Playbook to run on the deployed node'),
   pairs('--variable', 'variable', 'Variable of the playbook'),

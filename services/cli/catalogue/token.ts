@@ -1,7 +1,7 @@
 /** Bearer tokens: credentials for programs. */
 import type { CommandSpec, ResourceSpec } from '../command.ts';
 import { TOKEN } from '../commands/fields.ts';
-import { CREATE, DELETE, integer, LIST, option, page, reset, SHOW, text } from './options.ts';
+import { CREATE, DELETE, LIST, option, page, reset, SHOW, text } from './options.ts';
 
 const resource: ResourceSpec = { path: '/v1/tokens', key: 'tokens', noun: 'token', columns: TOKEN, detail: 'none' };
 
@@ -14,7 +14,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       text('--role', 'role', 'What it may do', { isRequired: true, choices: ['reader', 'member', 'admin'] }),
       text('--project', 'project', 'Project that the role holds in; without it, the scope of who asks'),
-      integer('--expires-in', 'expires_in', 'Life in seconds; 90 days if missing', { excludes: ['endless'] }),
+      option('--expires-in <seconds>', 'Its life; 90 days if missing', {
+        field: 'expires_in',
+        as: 'text',
+        isInteger: true,
+        excludes: ['endless'],
+      }),
       reset('--endless', 'expires_in', 'It has no end'),
     ],
     examples: ['baremetal token create ci --role member --project p --expires-in 86400 -f value -c token'],

@@ -1,4 +1,4 @@
-/** What `--config-drive` means: a JSON object, a file, or a folder. */
+/** What `--config-drive` means: a JSON object, a file, a folder, or a URL. */
 import type { Io } from '../command.ts';
 import { CliError } from '../errors.ts';
 import { isRecord } from './values.ts';
@@ -69,7 +69,8 @@ function packFolder(folder: string, io: Io): string {
 }
 
 /**
- * The value of `configdrive` in the request: an object from which the service builds the drive, or base64 of a gzipped image.
+ * The value of `configdrive` in the request: an object from which the service builds the drive, base64 of a gzipped image, or the
+ * URL that the service fetches it from.
  * @throws CliError saying what is wrong with the file, the folder or the JSON.
  */
 export function readConfigDrive(given: string, io: Io): string | Record<string, unknown> {
@@ -77,9 +78,10 @@ export function readConfigDrive(given: string, io: Io): string | Record<string, 
     const value = parse(given, 'The JSON of --config-drive');
     if (isRecord(value)) return value as Record<string, unknown>;
   }
+  if (/^https?:\/\//i.test(given)) return given;
   if (io.listFolder(given)) return fromLayout(given, io) ?? packFolder(given, io);
   if (!io.isFile(given))
-    throw new CliError(`--config-drive ${given} is neither a file nor a folder nor a JSON object.`);
+    throw new CliError(`--config-drive ${given} is neither a file nor a folder nor a JSON object nor an http(s) URL.`);
   const content = io.readFile(given).trim();
   if (content.startsWith('{')) return parse(content, given) as Record<string, unknown>;
   if (!/^[A-Za-z0-9+/=\s]+$/.test(content))

@@ -93,11 +93,22 @@ export interface ApiDeps {
   readonly debug?: (line: string) => void;
 }
 
-/** Hides what is secret in a body that is shown. */
-function masked(body: unknown): string {
-  return JSON.stringify(body, (key, value: unknown) =>
-    /password|secret|token|configdrive/i.test(key) && value !== null ? '******' : value,
-  ).replace(/("path":"[^"]*(?:password|secret|token)[^"]*","value":)(?:"(?:[^"\\]|\\.)*"|[^,}]+)/gi, '$1"******"');
+const MASK = '******';
+/** Names of fields that may hold a secret: those that the service masks. */
+const SECRET = /passw|passphrase|secret|token|credential|community|config_?drive|image_url|(^|_)key$/i;
+
+/** Hides what is secret in a body that is shown, in JSON patches too. */
+export function masked(body: unknown): string {
+  return JSON.stringify(body, (name, value: unknown) => {
+    if (value === null || value === undefined) return value;
+    if (SECRET.test(name)) return MASK;
+    if (typeof value !== 'object' || !('path' in value) || !('value' in value)) return value;
+    return String(value.path)
+      .split('/')
+      .some((part) => SECRET.test(part))
+      ? { ...value, value: MASK }
+      : value;
+  });
 }
 
 /** An API over node:http that asks with the connection's version and credential. */

@@ -15,9 +15,8 @@ export type Output =
     }
   | { readonly kind: 'one'; readonly pairs: readonly (readonly [string, Value])[] };
 
-export const LIST_FORMATS = ['csv', 'json', 'table', 'value', 'yaml'] as const;
-export const ONE_FORMATS = ['json', 'shell', 'table', 'value', 'yaml'] as const;
-export type Format = (typeof LIST_FORMATS)[number] | (typeof ONE_FORMATS)[number];
+/** `csv` is for lists, `shell` for single objects. */
+export type Format = 'csv' | 'json' | 'shell' | 'table' | 'value' | 'yaml';
 
 export interface FormatOptions {
   readonly format: Format;

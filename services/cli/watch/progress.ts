@@ -35,7 +35,7 @@ export function progressText(why: Why): string {
 }
 
 /** `waits for the agent at 192.0.2.7 since 12 s, gives up in 29 min 48 s`. */
-export function waitingText(why: Why, nowMs: number): string {
+function waitingText(why: Why, nowMs: number): string {
   const w = why.waiting;
   if (!w) return '';
   const since = Date.parse(w.since);

@@ -34,7 +34,7 @@ const property = (description: string, more: Partial<DriverProperty> = {}): Driv
   ...more,
 });
 
-export const IPMI_PROPERTIES: Readonly<Record<string, DriverProperty>> = {
+const IPMI_PROPERTIES: Readonly<Record<string, DriverProperty>> = {
   ipmi_address: property('IP address of the BMC.', { required: true }),
   ipmi_port: property('UDP port of the BMC. Default 623.'),
   ipmi_username: property('User name. Default: the null user.'),
@@ -78,7 +78,7 @@ function suitesOf(names: readonly string[], where: string): CipherSuiteId[] {
 }
 
 /** Reads driver_info. @throws MISSING_PARAMETER, INVALID_PARAMETER naming the field. */
-export function bmcAccessOf(node: Node, defaultSuites: readonly string[]): BmcAccess {
+function bmcAccessOf(node: Node, defaultSuites: readonly string[]): BmcAccess {
   const address = textOf(node, 'ipmi_address').trim();
   if (address === '')
     throw new ServiceError(

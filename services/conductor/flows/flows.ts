@@ -87,7 +87,9 @@ const deployment = flow({
       userSteps: parseUserSteps(listOf(input, 'deploySteps'), 'deploy_steps'),
     });
     if (steps.length === 0) throw new ServiceError('INVALID_PARAMETER', 'No deploy steps returned by the driver');
-    return segmentsOf(rowsOf(steps, input));
+    // Before anything is done to the node, also by steps of templates and of the request.
+    const fetching = input['fetchesConfigDrive'] === true ? [conductorStep('fetch_config_drive')] : [];
+    return segmentsOf([...fetching, ...rowsOf(steps, input)]);
   },
   aborted: abortedAt('deploy'),
   stepField: 'deployStep',
@@ -151,7 +153,7 @@ const cleaning = {
   aborted: abortedAt('clean'),
 } as const satisfies Partial<Flow>;
 
-export const FLOWS = {
+const FLOWS = {
   manage: flow({ plan: () => [conductorSegment(conductorStep('verify'))] }),
   provide: flow({ ...cleaning, plan: automatedClean, end: cleaned }),
   clean: flow({ ...cleaning, plan: requested('clean', 'cleanSteps'), end: () => 'manage' }),

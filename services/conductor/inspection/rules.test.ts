@@ -136,11 +136,16 @@ describe('actions', () => {
     expect(found.node['extra']).toEqual({});
   });
 
-  it('read a secret only for a sensitive rule', () => {
-    const leak = { op: 'set-attribute', args: { path: 'extra/p', value: '{node.driver_info[ipmi_password]}' } };
-    expect(act(leak).node['extra']).toEqual({ p: '******' });
-    expect(applyRules([rule({ sensitive: true, actions: [leak] })], found).node['extra']).toEqual({ p: 'hunter2' });
-  });
+  it.each(['ipmi_password', 'snmp_community', 'bmc_credential', 'redfish_passwd', 'auth_token_of_the_bmc'])(
+    'read %s only for a sensitive rule',
+    (name) => {
+      const leak = { op: 'set-attribute', args: { path: 'extra/p', value: `{node.driver_info[${name}]}` } };
+      const all = { ...found, node: { ...found.node, driver_info: { [name]: 'hunter2' } } };
+      const read = (sensitive: boolean) => applyRules([rule({ sensitive, actions: [leak] })], all).node['extra'];
+      expect(read(false)).toEqual({ p: '******' });
+      expect(read(true)).toEqual({ p: 'hunter2' });
+    },
+  );
 
   it.each([
     [{ op: 'fail', args: { msg: 'no' } }, 'Inspection rule r: no'],

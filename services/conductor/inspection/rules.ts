@@ -9,6 +9,7 @@ import {
   RULE_ACTIONS,
   type RuleAction,
 } from '@bessemer/core';
+import { isMaskedField, MASK } from '@bessemer/db';
 import { holds, RuleFailure } from './conditions.ts';
 import { fill } from './interpolate.ts';
 
@@ -52,8 +53,6 @@ const PORT_ROOTS = [
   'vendor',
   'category',
 ];
-const SECRET = /password|passphrase|secret|token|_key$/i;
-const MASK = '******';
 
 const partsOf = (path: Json | undefined): string[] => String(path).replace(/^\//, '').split(/[/.]/).filter(Boolean);
 
@@ -62,7 +61,7 @@ function masked(value: Json): Json {
   if (Array.isArray(value)) return value.map(masked);
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, v]) => [name, SECRET.test(name) && v !== null ? MASK : masked(v)]),
+    Object.entries(value).map(([name, v]) => [name, isMaskedField(name) && v !== null ? MASK : masked(v)]),
   );
 }
 

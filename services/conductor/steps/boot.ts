@@ -1,7 +1,19 @@
 /** Steps that boot the node: into the ramdisk and from its disk. */
+import { isJsonObject, type JsonObject } from '@bessemer/core';
 import { isTransientError } from '../drivers/errors.ts';
 import { agentNoteOf } from '../agent-phase.ts';
-import { bmcOf, capital, noticePower, POWER_POLL_MS, reachPower, savedTime } from './power.ts';
+import {
+  bmcOf,
+  capital,
+  finalState,
+  isSoft,
+  noticePower,
+  POWER_POLL_MS,
+  type PowerOrder,
+  reachPower,
+  savedTime,
+  softOff,
+} from './power.ts';
 import { done, failed, untilAtLeast, type Awaited, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
 
 /** Signs of a machine on the boot network. */
@@ -14,24 +26,57 @@ const MAX_CYCLES = 1;
  *
  *   off -> on -> seen -> hello
  *
+ * A power order that meets the run (`power-orders.ts`) begins the step again with the order in `notes.powerOrder`: it decides how
+ * the machine is switched off, and after one to switch it off the step waits until it is to be switched on.
+ *
  * `bootAt` is saved, with the wait for `boot`, before the node is switched on: the boot service answers the machine as soon as it
  * asks, and a successor knows that the order may be under way.
  */
 export const bootRamdisk: StepHandler = {
   async run(task) {
+    if (task.notes['switchedOff'] === true) return switchedOff(task);
     const agent = agentNoteOf(task.notes);
     if (agent && savedTime(task.scratch, 'bootAt') !== undefined) {
-      noticePower(task, 'power on', task.run.verb);
+      noticeOn(task);
       task.note({ bootedAt: task.scratch['bootAt'] ?? null });
       return { kind: 'done', result: { bootId: agent.bootId, address: agent.address } };
     }
     if (savedTime(task.scratch, 'bootAt') === undefined) {
-      const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
-      return outcome ?? switchOn(task);
+      const order = orderOf(task.notes);
+      const isGentle = order !== undefined && isSoft(order.target);
+      const outcome = isGentle
+        ? await softOff(task, order.timeoutMs)
+        : await reachPower(task, 'power off', 'offAt', order ? 'request' : task.run.verb);
+      if (outcome) return outcome;
+      if (order) task.note({ powerOrder: null });
+      if (!order || finalState(order.target) === 'power on') return switchOn(task);
+      task.patchNode({ targetPowerState: null });
+      task.note({ switchedOff: true });
+      return switchedOff(task);
     }
     return lookForMachine(task);
   },
 };
+
+/** `notes.powerOrder`. */
+function orderOf(notes: JsonObject): PowerOrder | undefined {
+  return isJsonObject(notes['powerOrder']) ? (notes['powerOrder'] as unknown as PowerOrder) : undefined;
+}
+
+const switchedOff = (task: StepTask): StepOutcome => ({
+  kind: 'wait',
+  for: {
+    what: 'power',
+    from: 'an operator',
+    until: task.deadlineMs,
+    hint: 'It was switched off by request. Order "power on", and the ramdisk is booted again; or abort.',
+  },
+});
+
+function noticeOn(task: StepTask): void {
+  noticePower(task, 'power on', task.run.verb);
+  if (task.node.targetPowerState !== null) task.patchNode({ targetPowerState: null });
+}
 
 async function switchOn(task: StepTask): Promise<StepOutcome> {
   const { device, isPersistent } = task.boot.ramdiskBoot(task);
@@ -67,7 +112,7 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
   if (task.scratch['isOn'] !== true) {
     const isOn = await isPowerOn(task);
     if (isOn) {
-      noticePower(task, 'power on', task.run.verb);
+      noticeOn(task);
       await task.save({ isOn: true });
     } else if (isOn === false) {
       const isOverdue = (ms: number): boolean => ms >= task.config.conductor.power_state_timeout_ms;

@@ -12,8 +12,14 @@ interface StepEntry {
   readonly doc: string;
 }
 
-export const CONDUCTOR_STEPS = {
+const CONDUCTOR_STEPS = {
   verify: { interface: 'power', onRepeat: 'safe', abortable: false, doc: 'Check the BMC and read the power state.' },
+  fetch_config_drive: {
+    interface: 'deploy',
+    onRepeat: 'safe',
+    abortable: true,
+    doc: 'Fetch the config drive that was given by its URL, check it and keep it.',
+  },
   validate: {
     interface: 'deploy',
     onRepeat: 'safe',

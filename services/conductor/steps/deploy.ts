@@ -2,8 +2,41 @@
 import type { Json, JsonObject } from '@bessemer/core';
 import { isJsonObject } from '@bessemer/core';
 import { exitIdOf } from '../agent-arguments.ts';
+import { configDriveUrlOf, fetchConfigDrive, type StoredDrive } from '../config-drive.ts';
+import { withCode } from '../image-orders.ts';
 import type { ImageDepot } from '../ports.ts';
-import { done, failed, type StepHandler } from './step.ts';
+import { done, failed, type StepHandler, untilAtLeast } from './step.ts';
+
+/** A server that sends a drop now and then is not waited for longer. */
+const FETCH_CONFIG_DRIVE_MS = 300_000;
+
+/** `fetch_config_drive`: a successor fetches it again, and so does a rebuild that keeps the drive. */
+export const createFetchConfigDrive = (depot: ImageDepot): StepHandler => ({
+  async run(task) {
+    const url = configDriveUrlOf(await task.read.nodes.getConfigDrive(task.node.uuid));
+    if (url === undefined) return done;
+    const state = task.job((signal) => fetchConfigDrive(depot, url, task.node, signal));
+    switch (state.kind) {
+      case 'running':
+        return {
+          kind: 'wait',
+          for: {
+            what: 'config drive',
+            from: new URL(url).host,
+            until: untilAtLeast(task, 'config drive', task.attempt.startedAt + FETCH_CONFIG_DRIVE_MS),
+            hint: 'The config drive is fetched from its URL before anything is done to the node: look at that server.',
+          },
+        };
+      case 'failed':
+        return failed(
+          `The config drive is not usable: ${withCode(state.error).replace(/\.?$/, '.')} Mend it there and retry, or deploy the node with another one.`,
+        );
+      case 'done':
+        task.storeConfigDrive(state.value as StoredDrive);
+        return done;
+    }
+  },
+});
 
 /** `validate`: what was checked when the request came is checked again, since the run may have waited long in a queue. */
 export const validate: StepHandler = {

@@ -2,7 +2,7 @@
 import type { ImageDepot } from '../ports.ts';
 import { bootDisk, bootRamdisk } from './boot.ts';
 import type { ConductorStepName } from './catalogue.ts';
-import { createFinish, prepareImage, storeInventory, tearDown, validate } from './deploy.ts';
+import { createFetchConfigDrive, createFinish, prepareImage, storeInventory, tearDown, validate } from './deploy.ts';
 import { hold, wait } from './pauses.ts';
 import { adopt, changePower, powerOff, powerOn, reboot, reset, verify } from './power.ts';
 import type { StepHandler } from './step.ts';
@@ -10,6 +10,7 @@ import { configure, waitSsh } from './system.ts';
 
 export const createStepHandlers = (depot: ImageDepot): Readonly<Record<ConductorStepName, StepHandler>> => ({
   verify,
+  fetch_config_drive: createFetchConfigDrive(depot),
   validate,
   prepare_image: prepareImage,
   boot_ramdisk: bootRamdisk,

@@ -1,5 +1,5 @@
 /** Steps that bring a node to a power state, and the pieces that boots share. Every order is safe to repeat except the reset. */
-import type { JsonObject, PowerState } from '@bessemer/core';
+import type { Json, JsonObject, PowerState, PowerTarget } from '@bessemer/core';
 import { isServiceError } from '@bessemer/core';
 import { isTransientError } from '../drivers/errors.ts';
 import { done, failed, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
@@ -10,9 +10,9 @@ export const POWER_POLL_MS = 500;
 const EARLY_POLL_MS = 150;
 const EARLY_MS = 1_500;
 /** An order without effect is given again after this long. */
-const REPEAT_ORDER_MS = 5_000;
+export const REPEAT_ORDER_MS = 5_000;
 /** A `soft` order that nobody in the machine answers is followed by a hard one after this share of its time. */
-const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
+export const DEFAULT_SOFT_TIMEOUT_MS = 60_000;
 
 /** Notes the state that was read: on the node's row, and as an event when it changed. */
 export function noticePower(task: StepTask, state: PowerState | null, cause: string): void {
@@ -125,6 +125,19 @@ export const reboot: StepHandler = {
 
 type Target = 'power on' | 'power off' | 'soft power off' | 'soft rebooting';
 
+/** What was asked of the power of a node. */
+export interface PowerOrder {
+  readonly target: PowerTarget;
+  /** How long a soft order may take; null for the default. */
+  readonly timeoutMs: number | null;
+}
+
+/** The state that is there when an order is done. */
+export const finalState = (target: PowerTarget): 'power on' | 'power off' =>
+  target === 'power off' || target === 'soft power off' ? 'power off' : 'power on';
+
+export const isSoft = (target: PowerTarget): boolean => target === 'soft power off' || target === 'soft rebooting';
+
 /** `change_power` {target, timeoutMs?}: on, off, soft off, and a soft reboot as soft off followed by on. */
 export const changePower: StepHandler = {
   async run(task) {
@@ -136,7 +149,7 @@ export const changePower: StepHandler = {
       return finished(task, target);
     }
     if (savedTime(task.scratch, 'onAt') === undefined) {
-      const outcome = await softOff(task);
+      const outcome = await softOff(task, task.run.input['timeoutMs']);
       if (outcome) return outcome;
     }
     if (target === 'soft power off') return finished(task, 'power off');
@@ -150,15 +163,17 @@ function finished(task: StepTask, state: PowerState): StepOutcome {
   return done;
 }
 
-/** Presses the button, gives the operating system its time, then switches off hard and says so. Null when the node is off. */
-async function softOff(task: StepTask): Promise<StepOutcome | null> {
+/**
+ * Presses the button, gives the operating system its time (`asked`, in milliseconds), then switches off hard and says so. Null when
+ * the node is off.
+ */
+export async function softOff(task: StepTask, asked?: Json): Promise<StepOutcome | null> {
   const pressedAt = savedTime(task.scratch, 'softAt');
   const state = await task.power.getPowerState(task);
   if (state === 'power off') {
     noticePower(task, state, 'request');
     return null;
   }
-  const asked = task.run.input['timeoutMs'];
   const timeoutMs = typeof asked === 'number' && asked > 0 ? asked : DEFAULT_SOFT_TIMEOUT_MS;
   const until = (pressedAt ?? task.nowMs) + timeoutMs;
   if (pressedAt !== undefined && task.nowMs >= until) return reachPower(task, 'power off', 'forcedAt', 'forced');

@@ -34,7 +34,7 @@ export interface SelectedStep extends UserStep {
 }
 
 /** Steps that every interface has: the conductor does them itself. */
-export const RESERVED_STEPS = [
+const RESERVED_STEPS = [
   'power_on',
   'power_off',
   'reboot',

@@ -8,6 +8,7 @@ import type {
   ManagementInterface,
   PowerInterface,
 } from '../drivers/interfaces.ts';
+import type { StoredDrive } from '../config-drive.ts';
 import type { JobState } from '../jobs.ts';
 import type { Configurer, SshProbe } from '../ports.ts';
 import type { Awaited, StepOutcome } from './outcome.ts';
@@ -30,6 +31,8 @@ export interface StepTask extends DriverStepTask {
   record(events: readonly Omit<NewEvent, 'nodeUuid' | 'runId'>[], progress?: Progress): Promise<void>;
   /** Merged into the run's notes together with the outcome. */
   note(patch: JsonObject): void;
+  /** Written together with the outcome. */
+  storeConfigDrive(drive: StoredDrive): void;
   /** Work that takes longer than one bounded call: starts it once per attempt, and says how far it is. Its end rings the run's bell. */
   job(start: (signal: AbortSignal) => Promise<Json>): JobState;
   /** The newest event of these types about this node at or after `sinceMs`. */

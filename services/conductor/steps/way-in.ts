@@ -2,7 +2,7 @@
 import type { JsonObject, Node, Port } from '@bessemer/core';
 import { isJsonObject } from '@bessemer/core';
 import type { Db } from '@bessemer/db';
-import { configDriveOf } from '../agent-arguments.ts';
+import { configDriveOf } from '../config-drive.ts';
 
 export interface WayIn {
   readonly address: string;

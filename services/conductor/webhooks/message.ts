@@ -22,7 +22,7 @@ export function messageOf(event: StoredEvent): JsonObject {
  * `t=<seconds>,v1=<hex>`: the HMAC-SHA256 of `<seconds>.<body>` with the secret. The time is signed as well, so that a receiver
  * can refuse a delivery that somebody recorded and sends again.
  */
-export function signatureOf(body: string, secret: string, nowMs: number): string {
+function signatureOf(body: string, secret: string, nowMs: number): string {
   const seconds = Math.floor(nowMs / 1000);
   return `t=${seconds},v1=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`;
 }

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 
-export const GRANULE_BYTES = 64 * 1024;
+const GRANULE_BYTES = 64 * 1024;
 const ZERO = Buffer.alloc(GRANULE_BYTES);
 
 /** True when `buffer` holds nothing but zeroes from `start` to `end`, which are at most GRANULE_BYTES apart. */

@@ -3,7 +3,7 @@
 const LENGTHS_BYTES = 8;
 /** A module's output is at most 16 MiB, and registered results travel once at the end of a play. */
 export const MAX_HEADER_BYTES = 256 * 1024 * 1024;
-export const MAX_PAYLOAD_BYTES = 1024 * 1024;
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 export type ChannelFrame = { readonly [key: string]: unknown };
 

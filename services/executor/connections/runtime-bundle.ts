@@ -39,7 +39,7 @@ function sized(bytes: Uint8Array): Uint8Array {
 }
 
 /** Single quotes around any text, for a POSIX shell. */
-export function shellQuote(text: string): string {
+function shellQuote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -14,7 +14,7 @@ export interface ManagerProcess {
 }
 
 /** The command that runs `main.ts` of this service from the source tree; a packed installation names its own. */
-export function managerCommand(): string[] {
+function managerCommand(): string[] {
   return [process.execPath, fileURLToPath(new URL('../main.ts', import.meta.url))];
 }
 

@@ -2,7 +2,7 @@
 import type { ExecutorErrorCode } from '@bessemer/executor-protocol';
 
 /** The first row that matches decides. */
-export const SSH_FAILURES: ReadonlyArray<{ readonly pattern: RegExp; readonly code: ExecutorErrorCode }> = [
+const SSH_FAILURES: ReadonlyArray<{ readonly pattern: RegExp; readonly code: ExecutorErrorCode }> = [
   { pattern: /REMOTE HOST IDENTIFICATION HAS CHANGED/, code: 'HOST_KEY_CHANGED' },
   { pattern: /Host key verification failed/, code: 'HOST_KEY_CHANGED' },
   { pattern: /No \S+ host key is known for/, code: 'HOST_KEY_CHANGED' },

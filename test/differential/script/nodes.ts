@@ -195,6 +195,7 @@ export async function nodeList(s: Side): Promise<void> {
     await list(query);
   await s.send('GET', `/v1/chassis/${s.id('rack')}/nodes`);
   await s.send('GET', '/v1/shards');
+  for (const method of ['HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']) await s.send(method, '/v1/shards');
 }
 
 export async function nodeGet(s: Side): Promise<void> {
