@@ -84,12 +84,14 @@ function noticeOn(task: StepTask): void {
 
 /** A node that must stay on is reset. Whoever comes after a conductor that died before that order sees no boot, and gives it again. */
 async function start(task: StepTask): Promise<StepOutcome> {
+  const staysOn = task.node.disablePowerOff;
   const { device, isPersistent } = task.boot.ramdiskBoot(task);
-  await task.management.setBootDevice(task, device, isPersistent);
-  task.emit('boot.ordered', { device, persistent: isPersistent });
+  // There are BMCs that lose an order for one start at a reset.
+  const persistent = isPersistent || (staysOn && cycles(task) > 0);
+  await task.management.setBootDevice(task, device, persistent);
+  task.emit('boot.ordered', { device, persistent });
   const awaited = bootWait(task, task.nowMs);
   await task.save({ bootAt: task.nowMs }, awaited);
-  const staysOn = task.node.disablePowerOff;
   await (staysOn ? task.power.reboot(task) : task.power.setPowerState(task, 'power on'));
   task.emit('power.ordered', { action: staysOn ? 'rebooting' : 'power on' });
   return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
