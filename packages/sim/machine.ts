@@ -35,6 +35,8 @@ export interface MachineOptions {
   readonly address: string;
   readonly bmcAddress: string;
   readonly password: string;
+  /** Nobody may switch it off. */
+  readonly mustStayOn: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly chaos: Chaos;
@@ -56,6 +58,7 @@ export interface Machine {
   readonly name: string;
   readonly nodeUuid: string;
   readonly rootSerial: string;
+  readonly mustStayOn: boolean;
   readonly isOn: boolean;
   readonly doing: 'nothing' | 'firmware' | 'ramdisk' | 'system';
   medium(serial: string): FakeMedium;
@@ -270,7 +273,11 @@ export function createMachine(options: MachineOptions): Machine {
     users: [{ name: 'admin', password: new Secret(options.password), privilege: 'ADMINISTRATOR' }],
     chassis: {
       getPower: () => (isOn ? 'on' : 'off'),
-      control: async (action) => control(action),
+      async control(action) {
+        if (options.mustStayOn && isOn && ['off', 'cycle', 'soft'].includes(action))
+          options.violate(`node ${name} must stay on, and its BMC was ordered "${action}"`);
+        control(action);
+      },
       setBootOptions(wanted) {
         override = wanted.valid ? wanted : NO_OVERRIDE;
         if (wanted.valid && !wanted.persistent && chaos.strikes('BMC that loses a one-shot override', 0.03))
@@ -294,6 +301,7 @@ export function createMachine(options: MachineOptions): Machine {
     name,
     nodeUuid: options.nodeUuid,
     rootSerial,
+    mustStayOn: options.mustStayOn,
     get isOn() {
       return isOn;
     },

@@ -228,6 +228,7 @@ async function buildWorld(options: SimulateOptions, deps: Deps) {
     const name = `n${number}`;
     const at = `${Math.floor(number / 65_025)}.${Math.floor(number / 255) % 255}.${(number % 255) + 1}`;
     const mac = `52:54:00:${[number >> 16, (number >> 8) & 0xff, number & 0xff].map((b) => b.toString(16).padStart(2, '0')).join(':')}`;
+    const mustStayOn = i % 8 === 7;
     const hasWrongPassword = chaos.strikes('wrong BMC password', 0.03);
     const machine = createMachine({
       name,
@@ -236,6 +237,7 @@ async function buildWorld(options: SimulateOptions, deps: Deps) {
       address: `172.${16 + Math.floor(number / 65_025)}.${at.split('.').slice(1).join('.')}`,
       bmcAddress: `10.${at}`,
       password: 'right-password',
+      mustStayOn,
       clock,
       random: branch(),
       chaos,
@@ -267,6 +269,7 @@ async function buildWorld(options: SimulateOptions, deps: Deps) {
           ipmi_password: hasWrongPassword ? 'wrong-password' : 'right-password',
         },
         properties: { root_device: { serial: machine.rootSerial } },
+        disablePowerOff: mustStayOn,
       });
       await tx.ports.create({ uuid: asPortId(random.uuid()), nodeUuid: uuid, address: mac });
     });
@@ -349,7 +352,7 @@ async function buildWorld(options: SimulateOptions, deps: Deps) {
     },
     checkMachines(): string[] {
       return machines
-        .filter((m) => m.isOn)
+        .filter((m) => m.isOn && !m.mustStayOn)
         .map((m) => `node ${m.name} is available and its machine is on (${m.doing})`);
     },
     end(): void {

@@ -112,6 +112,22 @@ const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'a deployment through the agent of a machine that must stay on',
+    node: { ...deployed, interfaces: { deploy: 'direct' }, disablePowerOff: true },
+    begin: (conductor, node) =>
+      conductor.handlers.doNodeDeploy(
+        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
+        request('once'),
+      ),
+    isOver: finished,
+    async check(world, node, agents) {
+      expect((await world.get(node.uuid)).provisionState).toBe('active');
+      for (const agent of agents) for (const count of agent.done.values()) expect(count).toBe(1);
+      const orders = await world.db.read.events.listLast({ nodeUuid: node.uuid, types: ['power.ordered'] }, 50);
+      expect(new Set(orders.map(({ data }) => data['action']))).toEqual(new Set(['rebooting']));
+    },
+  },
+  {
     name: 'a deployment whose config drive is fetched',
     node: {},
     begin: (conductor, node) =>

@@ -19,6 +19,7 @@ import { reserveNode } from './lease.ts';
 import type { Session } from './session.ts';
 import { type ConductorStepName, isConductorStep } from './steps/catalogue.ts';
 import {
+  checkMayBeOff,
   DEFAULT_SOFT_TIMEOUT_MS,
   finalState,
   isSoft,
@@ -50,12 +51,8 @@ export function checkPowerOrder(task: DriverTask, power: PowerInterface, target:
   power.validate(task);
   if (!power.supportedPowerStates(task).includes(target))
     throw new ServiceError('INVALID_PARAMETER', `Power state "${target}" is not supported by this node.`);
-  // A reboot brings it back at once, and is allowed, as in Ironic.
-  if (task.node.disablePowerOff && finalState(target) === 'power off')
-    throw new ServiceError(
-      'POWER_STATE_FAILURE',
-      `Node ${task.node.uuid} must not be powered off (disable_power_off is set).`,
-    );
+  // A hard reboot is a reset; a soft one would switch it off.
+  if (finalState(target) === 'power off' || isSoft(target)) checkMayBeOff(task.node);
 }
 
 /** Steps that wait for what is no business of the BMC. */

@@ -260,6 +260,17 @@ describe('steps on child nodes', () => {
     expect(await world.db.read.nodes.getDocument(other.uuid, 'bios')).toMatchObject({ a: { value: '1' } });
     expect(await world.db.read.nodes.getDocument(child.uuid, 'bios')).toBeNull();
   });
+  it('reset a child that must stay on, and do not switch it off', async () => {
+    const parent = await manageable();
+    const child = await manageable({ parentNode: parent.uuid, powerState: 'power on', disablePowerOff: true });
+    await clean(parent, [onChildren('power.reboot')]);
+    await world.reaches(parent.uuid, 'manageable');
+    expect((await rests(child)).powerState).toBe('power on');
+    await clean(parent, [onChildren('power.power_off')]);
+    await world.reaches(parent.uuid, 'clean failed');
+    expect((await rests(parent)).lastError).toContain('must not be powered off (disable_power_off is set)');
+    expect((await rests(child)).powerState).toBe('power on');
+  });
   it('fail with the name of the child', async () => {
     const parent = await manageable();
     const child = await manageable({ parentNode: parent.uuid });

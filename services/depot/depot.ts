@@ -70,6 +70,7 @@ interface Flight {
 const DAY_MS = 86_400_000;
 /** Small files that are read at the same time: each is in memory as a whole. */
 const MAX_READS = 8;
+const READ_MS = 60_000;
 const PARTIAL_LIFE_MS = 7 * DAY_MS;
 /** Left free on the disk for whoever shares it. */
 const SPARE_BYTES = 16 * 1024 * 1024;
@@ -254,7 +255,7 @@ export function createDepot(deps: DepotDeps): Depot {
     const release = await readSlots.acquire({ signal: options.signal });
     try {
       const { fetchIdleMs: idleMs, fetchRetries: retries } = config;
-      return await readHref({ ...options, href, idleMs, retries, clock, random });
+      return await readHref({ ...options, href, withinMs: READ_MS, idleMs, retries, clock, random });
     } finally {
       release();
     }

@@ -21,9 +21,11 @@ async function listen(listener: RequestListener): Promise<{ base: string; server
 }
 
 const clock = new ManualClock();
-const options = { maxBytes: 1_000, idleMs: 30_000, retries: 0, clock, random: seededRandom(1) };
-const read = (href: string, more: { retries?: number; idleMs?: number; signal?: AbortSignal } = {}) =>
-  readFile({ ...options, href: new URL(href), signal: new AbortController().signal, ...more });
+const options = { maxBytes: 1_000, idleMs: 30_000, withinMs: 1e12, retries: 0, clock, random: seededRandom(1) };
+const read = (
+  href: string,
+  more: { retries?: number; idleMs?: number; withinMs?: number; signal?: AbortSignal } = {},
+) => readFile({ ...options, href: new URL(href), signal: new AbortController().signal, ...more });
 /** What is said of a file that cannot be had; the secrets of its address are never in it. */
 async function said(href: string): Promise<string> {
   const error = await read(href).catch((reason: Error & { code?: string }) => reason);
@@ -77,7 +79,7 @@ it('says what servers answer, and where', async () => {
   expect(await said(href('/cut'))).toContain(`UNREACHABLE: ${shown('/cut')} cannot be read: `);
   for (const path of ['/loop', '/redirect/file%3A%2F%2F%2Fetc%2Fpasswd'])
     expect(await said(href(path))).toContain('redirects to where nothing can be fetched from');
-  for (const host of ['169.254.169.254', 'localhost', '[::1]', '0.0.0.0'])
+  for (const host of ['169.254.169.254', '[64:ff9b::169.254.169.254]', 'localhost', '[::1]', '0.0.0.0'])
     expect(await said(href(`/redirect/${encodeURIComponent(`http://${host}:1/x`)}`))).toContain('FORBIDDEN_SOURCE');
   expect(await said('http://me:S3CRET@169.254.169.254/?S3CRET')).toBe(
     'FORBIDDEN_SOURCE: http://169.254.169.254/?... leads to an address that nothing may be fetched from',
@@ -111,6 +113,21 @@ it('tries again what may pass, and not for ever', async () => {
     await clock.advance(1_000);
   expect((await whole).toString()).toBe('here');
   expect(asked).toBe(3);
+});
+
+it('gives up on a server that sends a drop now and then', async () => {
+  const heard = Promise.withResolvers<void>();
+  const { base } = await listen((_request, response) => {
+    response.writeHead(200).write('x');
+    heard.resolve();
+  });
+  const slow = read(`http://${base}/slow?S3CRET`, { idleMs: 1e12, withinMs: 60_000 }).catch((error: unknown) => error);
+  await heard.promise;
+  await clock.advance(60_000);
+  expect(await slow).toMatchObject({
+    code: 'UNREACHABLE',
+    message: `http://${base}/slow?... was not read within 60 s`,
+  });
 });
 
 it('gives up on a server that falls silent, and when nobody waits any more', async () => {

@@ -17,10 +17,24 @@ export interface ReadOptions extends RequestPolicy {
   /** `http:` or `https:`. */
   readonly href: URL;
   readonly maxBytes: number;
+  /** For all of it: a server that sends a drop now and then keeps others from being read. */
+  readonly withinMs: number;
 }
 
 /** The whole file; an interrupted transfer begins again, `retries` times. Rejects with ImageError or the signal's reason. */
 export async function readFile(options: ReadOptions): Promise<Buffer> {
+  const { href, withinMs, clock } = options;
+  const limit = new AbortController();
+  const late = new ImageError('UNREACHABLE', `${printableHref(href)} was not read within ${withinMs / 1000} s`);
+  const timer = clock.setTimer(withinMs, () => limit.abort(late), { background: true });
+  try {
+    return await persistently({ ...options, signal: AbortSignal.any([options.signal, limit.signal]) });
+  } finally {
+    timer.cancel();
+  }
+}
+
+async function persistently(options: ReadOptions): Promise<Buffer> {
   for (let failures = 1; ; failures++) {
     try {
       return await whileAlive(options, (signal, alive) => attempt(options, signal, alive));

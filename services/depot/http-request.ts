@@ -28,6 +28,8 @@ const FIRST_RETRY_MS = 500;
 const LINK_LOCAL = new BlockList();
 LINK_LOCAL.addSubnet('169.254.0.0', 16);
 LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
+// The same where addresses of IPv4 are reached through NAT64 (RFC 6052).
+LINK_LOCAL.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
 // The unspecified addresses lead to the machine itself.
 LINK_LOCAL.addSubnet('0.0.0.0', 8);
 LINK_LOCAL.addAddress('::', 'ipv6');

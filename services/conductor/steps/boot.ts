@@ -11,6 +11,7 @@ import {
   POWER_POLL_MS,
   type PowerOrder,
   reachPower,
+  resetInstead,
   savedTime,
   softOff,
 } from './power.ts';
@@ -22,7 +23,7 @@ const BOOT_SIGNS = ['boot.dhcp', 'boot.tftp', 'boot.script', 'boot.kernel', 'boo
 const MAX_CYCLES = 1;
 
 /**
- * `boot_ramdisk`: off, network boot once, on, and then the agent's hello.
+ * `boot_ramdisk`: off, network boot once, on, and then the agent's hello. A node that must stay on (`disable_power_off`) is reset instead.
  *
  *   off -> on -> seen -> hello
  *
@@ -43,13 +44,11 @@ export const bootRamdisk: StepHandler = {
     }
     if (savedTime(task.scratch, 'bootAt') === undefined) {
       const order = orderOf(task.notes);
-      const isGentle = order !== undefined && isSoft(order.target);
-      const outcome = isGentle
-        ? await softOff(task, order.timeoutMs)
-        : await reachPower(task, 'power off', 'offAt', order ? 'request' : task.run.verb);
+      const staysOn = task.node.disablePowerOff;
+      const outcome = staysOn ? null : await switchOff(task, order);
       if (outcome) return outcome;
       if (order) task.note({ powerOrder: null });
-      if (!order || finalState(order.target) === 'power on') return switchOn(task);
+      if (!order || staysOn || finalState(order.target) === 'power on') return start(task);
       task.patchNode({ targetPowerState: null });
       task.note({ switchedOff: true });
       return switchedOff(task);
@@ -62,6 +61,11 @@ export const bootRamdisk: StepHandler = {
 function orderOf(notes: JsonObject): PowerOrder | undefined {
   return isJsonObject(notes['powerOrder']) ? (notes['powerOrder'] as unknown as PowerOrder) : undefined;
 }
+
+const switchOff = (task: StepTask, order: PowerOrder | undefined): Promise<StepOutcome | null> =>
+  order && isSoft(order.target)
+    ? softOff(task, order.timeoutMs)
+    : reachPower(task, 'power off', 'offAt', order ? 'request' : task.run.verb);
 
 const switchedOff = (task: StepTask): StepOutcome => ({
   kind: 'wait',
@@ -78,23 +82,29 @@ function noticeOn(task: StepTask): void {
   if (task.node.targetPowerState !== null) task.patchNode({ targetPowerState: null });
 }
 
-async function switchOn(task: StepTask): Promise<StepOutcome> {
+/** A node that must stay on is reset. Whoever comes after a conductor that died before that order sees no boot, and gives it again. */
+async function start(task: StepTask): Promise<StepOutcome> {
+  const staysOn = task.node.disablePowerOff;
   const { device, isPersistent } = task.boot.ramdiskBoot(task);
-  await task.management.setBootDevice(task, device, isPersistent);
-  task.emit('boot.ordered', { device, persistent: isPersistent });
+  // There are BMCs that lose an order for one start at a reset.
+  const persistent = isPersistent || (staysOn && cycles(task) > 0);
+  await task.management.setBootDevice(task, device, persistent);
+  task.emit('boot.ordered', { device, persistent });
   const awaited = bootWait(task, task.nowMs);
   await task.save({ bootAt: task.nowMs }, awaited);
-  await task.power.setPowerState(task, 'power on');
-  task.emit('power.ordered', { action: 'power on' });
+  await (staysOn ? task.power.reboot(task) : task.power.setPowerState(task, 'power on'));
+  task.emit('power.ordered', { action: staysOn ? 'rebooting' : 'power on' });
   return { kind: 'wait', for: awaited, checkAfterMs: POWER_POLL_MS };
 }
 
+/** What is done to a machine that was not seen. */
+const restarted = (task: StepTask): string => (task.node.disablePowerOff ? 'reset' : 'switched off and on');
 const cycles = (task: StepTask): number => Number(task.scratch['cycles'] ?? 0);
 
 function bootWait(task: StepTask, bootAt: number): Awaited {
   const again =
     cycles(task) > 0
-      ? ` Nothing was seen of it at first, so it was switched off and on again (${cycles(task)} of ${MAX_CYCLES}).`
+      ? ` Nothing was seen of it at first, so it was ${restarted(task)} again (${cycles(task)} of ${MAX_CYCLES}).`
       : '';
   return {
     what: 'boot',
@@ -139,9 +149,10 @@ async function lookForMachine(task: StepTask): Promise<StepOutcome> {
     return failed(
       `The node was switched on to boot from ${device} and was never seen on the network, ${MAX_CYCLES + 1} times for ${Math.round(seenMs / 1000)} s each. ${hint}`,
     );
-  task.emit('boot.never_seen', { since: bootAt, device, hint, action: 'switched off and on once more' }, 'warning');
+  task.emit('boot.never_seen', { since: bootAt, device, hint, action: `${restarted(task)} once more` }, 'warning');
   await task.save({ cycles: cycles(task) + 1, bootAt: null, isOn: false, offAt: null });
-  return (await reachPower(task, 'power off', 'offAt', 'boot never seen')) ?? switchOn(task);
+  const outcome = task.node.disablePowerOff ? null : await reachPower(task, 'power off', 'offAt', 'boot never seen');
+  return outcome ?? start(task);
 }
 
 /** Since when somebody has looked for this boot: a successor finds orders that were saved and never sent, and signs that nobody saw. */
@@ -159,15 +170,21 @@ async function isPowerOn(task: StepTask): Promise<boolean | undefined> {
   }
 }
 
-/** `boot_disk`: off, disk, on. Off and on, each safe to repeat, instead of a reset, of which nobody could tell later whether it was done. */
+/**
+ * `boot_disk`: off, disk, on. Off and on, each safe to repeat, instead of a reset, of which nobody could tell later whether it was
+ * done; only a node that must stay on is reset.
+ */
 export const bootDisk: StepHandler = {
   async run(task) {
-    if (savedTime(task.scratch, 'onAt') === undefined) {
-      const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
+    const isStarted = ['onAt', 'resetAt'].some((order) => savedTime(task.scratch, order) !== undefined);
+    if (!isStarted) {
+      const staysOn = task.node.disablePowerOff;
+      const outcome = staysOn ? null : await reachPower(task, 'power off', 'offAt', task.run.verb);
       if (outcome) return outcome;
       const { device, isPersistent } = task.boot.diskBoot(task);
       await task.management.setBootDevice(task, device, isPersistent);
       task.emit('boot.ordered', { device, persistent: isPersistent });
+      if (staysOn) await resetInstead(task);
     }
     const outcome = await reachPower(task, 'power on', 'onAt', task.run.verb);
     if (outcome) return outcome;

@@ -19,6 +19,7 @@ import type { DocumentChange, DriverTask } from '../drivers/interfaces.ts';
 import type { DriverRegistry } from '../drivers/registry.ts';
 import type { LeaseReturns } from '../lease.ts';
 import type { Session } from '../session.ts';
+import { checkMayBeOff } from './power.ts';
 import { type Awaited, failed, type StepOutcome, type StepTask } from './step.ts';
 
 const POLL_MS = 500;
@@ -86,6 +87,12 @@ export function createChildSteps({ db, log, session, drivers, leases }: ChildSte
     for (const [phase, target] of phases.entries()) {
       if (phase < reached) continue;
       if ((await button.getPowerState(childTask)) === target) continue;
+      if (target === 'power off' && node.disablePowerOff) {
+        if (phases.length === 1) checkMayBeOff(node);
+        await button.reboot(childTask);
+        await remember({ reached: phase + 1, orderedAt: null });
+        continue;
+      }
       const isFirst = phase > reached || orderedAt === null;
       if (isFirst || task.nowMs - orderedAt! >= REPEAT_ORDER_MS) {
         await remember({ reached: phase, orderedAt: task.nowMs });

@@ -1,6 +1,6 @@
 /** Steps that bring a node to a power state, and the pieces that boots share. Every order is safe to repeat except the reset. */
-import type { Json, JsonObject, PowerState, PowerTarget } from '@bessemer/core';
-import { isServiceError } from '@bessemer/core';
+import type { Json, JsonObject, Node, PowerState, PowerTarget } from '@bessemer/core';
+import { isServiceError, ServiceError } from '@bessemer/core';
 import { isTransientError } from '../drivers/errors.ts';
 import { done, failed, type StepHandler, type StepOutcome, type StepTask } from './step.ts';
 
@@ -47,6 +47,7 @@ export async function reachPower(
     noticePower(task, state, cause);
     return null;
   }
+  if (target === 'power off') checkMayBeOff(task.node);
   if (task.power.actsAtOnce?.(task)) {
     await task.power.setPowerState(task, target);
     if ((await task.power.getPowerState(task)) === target) {
@@ -70,6 +71,26 @@ export async function reachPower(
   }
   const isEarly = task.nowMs - (orderedAt ?? task.nowMs) < EARLY_MS;
   return { kind: 'wait', for: awaited, checkAfterMs: isEarly ? EARLY_POLL_MS : POWER_POLL_MS };
+}
+
+/** @throws POWER_STATE_FAILURE for a node that must stay on: some lose their BMC, or more, with the power. */
+export function checkMayBeOff(node: Node): void {
+  if (node.disablePowerOff)
+    throw new ServiceError(
+      'POWER_STATE_FAILURE',
+      `Node ${node.uuid} must not be powered off (disable_power_off is set).`,
+    );
+}
+
+/**
+ * One hard reset of a node that must stay on, in place of off and on. It is noted after it was sent: a conductor that dies in between
+ * has it sent twice, which interrupts a boot, and never not at all.
+ */
+export async function resetInstead(task: StepTask): Promise<void> {
+  if (savedTime(task.scratch, 'resetAt') !== undefined) return;
+  await task.power.reboot(task);
+  task.emit('power.ordered', { action: 'rebooting' });
+  await task.save({ resetAt: task.nowMs });
 }
 
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -102,9 +123,13 @@ export const adopt: StepHandler = {
   },
 };
 
-/** `power_off` */
+/** `power_off`. A node that must stay on is reset, so that what ran in it ends. */
 export const powerOff: StepHandler = {
-  run: async (task) => (await reachPower(task, 'power off', 'offAt', task.run.verb)) ?? done,
+  async run(task) {
+    if (!task.node.disablePowerOff) return (await reachPower(task, 'power off', 'offAt', task.run.verb)) ?? done;
+    if ((await task.power.getPowerState(task)) !== 'power off') await resetInstead(task);
+    return done;
+  },
 };
 
 /** `power_on` */
@@ -112,10 +137,11 @@ export const powerOn: StepHandler = {
   run: async (task) => (await reachPower(task, 'power on', 'onAt', task.run.verb)) ?? done,
 };
 
-/** `reboot`: off and on, each of which is safe to repeat. */
+/** `reboot`: off and on, each of which is safe to repeat; one reset of a node that must stay on. */
 export const reboot: StepHandler = {
   async run(task) {
-    if (savedTime(task.scratch, 'onAt') === undefined) {
+    if (task.node.disablePowerOff) await resetInstead(task);
+    else if (savedTime(task.scratch, 'onAt') === undefined) {
       const outcome = await reachPower(task, 'power off', 'offAt', task.run.verb);
       if (outcome) return outcome;
     }
@@ -174,6 +200,7 @@ export async function softOff(task: StepTask, asked?: Json): Promise<StepOutcome
     noticePower(task, state, 'request');
     return null;
   }
+  checkMayBeOff(task.node);
   const timeoutMs = typeof asked === 'number' && asked > 0 ? asked : DEFAULT_SOFT_TIMEOUT_MS;
   const until = (pressedAt ?? task.nowMs) + timeoutMs;
   if (pressedAt !== undefined && task.nowMs >= until) return reachPower(task, 'power off', 'forcedAt', 'forced');
