@@ -18,7 +18,7 @@ import { startForwarder } from './forwarder.ts';
 import type { ForwardTarget, Forwarder } from './forwarder.ts';
 import type { MachineStatus } from './machine.ts';
 import { bmcAddressOf, createNetwork, destroyNetwork, MAX_NODES, namespaceExists } from './network.ts';
-import { processStart, spawnBound, tryCommand } from './process.ts';
+import { lastLines, processStart, spawnBound, tryCommand } from './process.ts';
 import type { CommandResult } from './process.ts';
 
 /** A server as its owner wants it. */
@@ -139,16 +139,18 @@ function readState(stateDir: string): LabState | undefined {
 function firstLineOf(child: ChildProcess, what: string, logPath: string): Promise<string> {
   return new Promise((done, reject) => {
     let text = '';
+    const ended = (code: number | null): void => {
+      reject(new Error(`${what} ended with ${code} before it was ready: ${lastLines(logPath, 3)} (log: ${logPath})`));
+    };
     child.stdout?.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       const end = text.indexOf('\n');
-      if (end >= 0) done(text.slice(0, end));
+      if (end < 0) return;
+      child.off('exit', ended);
+      done(text.slice(0, end));
     });
     child.on('error', reject);
-    child.on('exit', (code) => {
-      const words = readFileSync(logPath, 'utf8').trim().split('\n').slice(-3).join('\n');
-      reject(new Error(`${what} ended with ${code} before it was ready: ${words} (log: ${logPath})`));
-    });
+    child.on('exit', ended);
   });
 }
 

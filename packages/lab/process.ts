@@ -60,6 +60,10 @@ export function spawnBound(argv: readonly string[], options: SpawnOptions): Chil
   return spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], options);
 }
 
+/** The end of a log; nothing when whoever took the lab down took the log as well. */
+export const lastLines = (path: string, count: number): string =>
+  existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').slice(-count).join('\n') : '';
+
 /**
  * Starts QEMUs in `dir`, their error output in `dir/qemu.log`. A UEFI server gets its own copy of the variables at its
  * first start and keeps it, as a real one keeps its NVRAM.
@@ -77,7 +81,7 @@ export function qemuLauncher(dir: string, spec: MachineSpec): LaunchQemu {
     const exited = new Promise<string>((done) => {
       child.on('error', (error) => done(`cannot be started: ${error.message}`));
       child.on('exit', (code, signal) => {
-        const words = code ? readFileSync(logPath, 'utf8').trim().split('\n').at(-1) : '';
+        const words = code ? lastLines(logPath, 1) : '';
         done(signal ? `killed by ${signal}` : `exit code ${code}${words ? ` (${words})` : ''}`);
       });
     });
