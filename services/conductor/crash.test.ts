@@ -69,6 +69,16 @@ const step = (id: string, priority = 0): JsonObject => {
   const [kind, name] = id.split('.') as [string, string];
   return { interface: kind, step: name, args: name === 'wait' ? { seconds: 2 } : {}, priority };
 };
+const deploy =
+  ({
+    configDrive = null,
+    deploySteps = null,
+  }: {
+    configDrive?: string | null;
+    deploySteps?: JsonObject[] | null;
+  } = {}) =>
+  (conductor: Conductor, node: Node): Promise<unknown> =>
+    conductor.handlers.doNodeDeploy({ nodeUuid: node.uuid, rebuild: false, configDrive, deploySteps }, request('once'));
 const unhold = async (conductor: Conductor, node: Node): Promise<unknown> =>
   node.provisionState.endsWith(' hold')
     ? conductor.handlers.doProvisioningAction({ nodeUuid: node.uuid, action: 'unhold' }, request('u'))
@@ -87,22 +97,14 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment of pretended hardware',
     node: { driverInfo: { fake_delay_ms: 1_000, fake_power_delay_ms: 500 } },
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
-        request('once'),
-      ),
+    begin: deploy(),
     isOver: finished,
     check: async (world, node) => expect((await world.get(node.uuid)).provisionState).toBe('active'),
   },
   {
     name: 'a deployment through the agent',
     node: { ...deployed, interfaces: { deploy: 'direct' } },
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
-        request('once'),
-      ),
+    begin: deploy(),
     isOver: finished,
     async check(world, node, agents) {
       expect((await world.get(node.uuid)).provisionState).toBe('active');
@@ -114,11 +116,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment through the agent of a machine that must stay on',
     node: { ...deployed, interfaces: { deploy: 'direct' }, disablePowerOff: true },
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
-        request('once'),
-      ),
+    begin: deploy(),
     isOver: finished,
     async check(world, node, agents) {
       expect((await world.get(node.uuid)).provisionState).toBe('active');
@@ -130,11 +128,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment whose config drive is fetched',
     node: {},
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: 'http://drives.test/d', deploySteps: null },
-        request('once'),
-      ),
+    begin: deploy({ configDrive: 'http://drives.test/d' }),
     isOver: finished,
     async check(world, node) {
       expect((await world.get(node.uuid)).provisionState).toBe('active');
@@ -144,11 +138,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment through the agent whose machine is rebooted meanwhile',
     node: { ...deployed, interfaces: { deploy: 'direct' } },
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: null },
-        request('once'),
-      ),
+    begin: deploy(),
     hangsIn: 'write_image',
     meanwhile: async (conductor, node) =>
       node.deployStep['step'] === 'write_image' ? reboot(conductor, node) : undefined,
@@ -164,11 +154,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment that holds while its machine is rebooted',
     node: { driverInfo: { fake_power_delay_ms: 500 } },
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: [step('deploy.hold', 50)] },
-        request('once'),
-      ),
+    begin: deploy({ deploySteps: [step('deploy.hold', 50)] }),
     meanwhile: async (conductor, node) => {
       await reboot(conductor, node);
       await unhold(conductor, node);
@@ -218,11 +204,7 @@ const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a deployment that holds between its steps',
     node: {},
-    begin: (conductor, node) =>
-      conductor.handlers.doNodeDeploy(
-        { nodeUuid: node.uuid, rebuild: false, configDrive: null, deploySteps: [step('deploy.hold', 50)] },
-        request('once'),
-      ),
+    begin: deploy({ deploySteps: [step('deploy.hold', 50)] }),
     meanwhile: unhold,
     isOver: finished,
     check: async (world, node) => expect((await world.get(node.uuid)).provisionState).toBe('active'),
